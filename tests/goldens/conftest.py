@@ -1,0 +1,3 @@
+"""The script that writes the files here needs real MXNet, and is no test."""
+
+collect_ignore = ["write_goldens.py"]
