@@ -1,0 +1,203 @@
+"""The table of operators, from which ``nd.*``, ``sym.*`` and Gluon's ``F`` are generated.
+
+An operator is a function on torch tensors. Its signature is its record: positional parameters are inputs (``*args`` for
+any number of them), keyword-only parameters are attributes, typed by their annotations (see `attrs`). Two annotations
+are not attributes but are filled in by whoever runs the operator: `IsTraining` and `Device`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Annotated, Any, get_type_hints
+
+import torch
+from torch import Tensor
+
+from ..base import ArgumentError, MXNetError
+from .attrs import Attribute
+from .inference import Rule, forward_only
+
+IsTraining = Annotated[bool, "is this a training step"]
+Device = Annotated[torch.device, "where a result without inputs is made"]
+
+_RUNTIME = {IsTraining: "training", Device: "device"}
+
+Names = Callable[[Mapping[str, Any]], Sequence[str]]
+Types = Callable[[Mapping[str, Any], list[Any]], tuple[list[Any], list[Any]]]
+
+
+class Operator:
+    """One operator.
+
+    Parameters
+    ----------
+    fn : callable
+        The computation on torch tensors; differentiable by torch's autograd.
+    name : str
+        Canonical name, the one written to graph files.
+    active : callable, optional
+        From the attributes to the names of the inputs in use, where that depends on them.
+    aux : tuple of str
+        Inputs that hold auxiliary state: updated in place, never differentiated.
+    outputs : callable, optional
+        From the attributes to the names of the outputs; ``('output',)`` by default.
+    hidden_outputs : int
+        Further outputs that MXNet's operator has inside; they count in graph files only.
+    infer : Rule
+        Shape inference in both directions (see `inference`).
+    types : callable
+        Element-type inference: from attributes and input types (None where unknown) to those of inputs and outputs.
+    marks : mapping
+        For some inputs, attributes that a variable gets when it becomes this input: how to initialise it, say.
+    """
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        name: str,
+        *,
+        active: Names | None,
+        aux: tuple[str, ...],
+        outputs: Names | None,
+        hidden_outputs: int,
+        infer: Rule | None,
+        types: Types,
+        marks: Mapping[str, Mapping[str, str]],
+    ) -> None:
+        self.marks = marks
+        self.fn, self.name, self.aux, self.hidden_outputs = fn, name, aux, hidden_outputs
+        self.aliases: list[str] = [name]
+        self.doc = inspect.getdoc(fn) or ""
+        self._active, self._outputs, self.types = active, outputs, types
+        self._infer = infer or forward_only
+        hints = get_type_hints(fn, include_extras=True)
+        parameters = inspect.signature(fn).parameters.values()
+        self.inputs = tuple(p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD)
+        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+        keywords = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
+        self.runtime = {p.name: _RUNTIME[hints[p.name]] for p in keywords if hints[p.name] in _RUNTIME}
+        self.attributes = {
+            p.name: Attribute(
+                p.name, hints[p.name], Attribute.REQUIRED if p.default is inspect.Parameter.empty else p.default
+            )
+            for p in keywords
+            if p.name not in self.runtime
+        }
+        if self.variadic:
+            self.attributes["num_args"] = Attribute("num_args", int, None)
+
+    def parse(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Typed attributes with defaults filled in; free-form ``__key__`` attributes are passed over."""
+        parsed: dict[str, Any] = {}
+        for key, value in given.items():
+            attribute = self.attributes.get(key)
+            if attribute is not None:
+                parsed[key] = attribute.parse(self.name, value)
+            elif not (key.startswith("__") and key.endswith("__")):
+                known = ", ".join(self.attributes) or "none"
+                raise ArgumentError(f"{self.name}: unknown attribute {key!r}; it has: {known}")
+        for key, attribute in self.attributes.items():
+            if key not in parsed:
+                if attribute.default is Attribute.REQUIRED:
+                    raise ArgumentError(f"{self.name}: attribute {key} is required: {attribute.expected}")
+                parsed[key] = attribute.default
+        return parsed
+
+    def input_names(self, attrs: Mapping[str, Any]) -> Sequence[str]:
+        """Names of the inputs in use."""
+        if self.variadic:
+            return [f"arg{i}" for i in range(attrs["num_args"] or 0)]
+        return self._active(attrs) if self._active else self.inputs
+
+    def output_names(self, attrs: Mapping[str, Any]) -> Sequence[str]:
+        """Names of the outputs."""
+        return self._outputs(attrs) if self._outputs else ("output",)
+
+    def bind(self, attrs: Mapping[str, Any], training: bool, device: torch.device) -> Callable[..., Any]:
+        """The operator as a function of its input tensors alone."""
+        keywords = {key: value for key, value in attrs.items() if key != "num_args"}
+        for name, what in self.runtime.items():
+            keywords[name] = training if what == "training" else device
+        run = functools.partial(self.fn, **keywords) if keywords else self.fn
+        names = () if self.variadic else tuple(self.input_names(attrs))
+        if names == self.inputs[: len(names)]:
+            return run
+        # one in the middle is left out: an RNN's lengths without a cell state
+        return lambda *tensors: run(**dict(zip(names, tensors, strict=True)))
+
+    def infer_shapes(self, attrs: Mapping[str, Any], ins: list[Any], outs: list[Any]) -> tuple[list[Any], list[Any]]:
+        """What is known of all shapes after this operator's rule has been applied to what was known before."""
+        return self._infer(self, attrs, ins, outs)
+
+    def run_on_meta(self, attrs: Mapping[str, Any], ins: Sequence[Tensor]) -> list[Tensor]:
+        """The outputs' shapes and types, found by running the operator on tensors without data."""
+        with torch.no_grad():
+            result = self.bind(attrs, False, torch.device("meta"))(*ins)
+        return list(result) if isinstance(result, tuple | list) else [result]
+
+    def __repr__(self) -> str:
+        return f"<operator {self.name}>"
+
+
+def same_type(attrs: Mapping[str, Any], ins: list[Any]) -> tuple[list[Any], list[Any]]:
+    """All inputs and outputs have one element type: the first that is known."""
+    known = next((kind for kind in ins if kind is not None), None)
+    return [known if kind is None else kind for kind in ins], [known]
+
+
+OPERATORS: dict[str, Operator] = {}
+"""Every operator under its canonical name and under each alias."""
+
+
+def operator(
+    name: str,
+    *aliases: str,
+    active: Names | None = None,
+    aux: tuple[str, ...] = (),
+    outputs: Names | None = None,
+    hidden_outputs: int = 0,
+    infer: Rule | None = None,
+    types: Types = same_type,
+    marks: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Enter the decorated function into the table under `name` and `aliases`; see `Operator`."""
+
+    def enter(fn: Callable[..., Any]) -> Callable[..., Any]:
+        record = Operator(
+            fn,
+            name,
+            active=active,
+            aux=aux,
+            outputs=outputs,
+            hidden_outputs=hidden_outputs,
+            infer=infer,
+            types=types,
+            marks=marks,
+        )
+        for alias in (name, *aliases):
+            add_alias(alias, record)
+        return fn
+
+    return enter
+
+
+def add_alias(alias: str, record: Operator) -> None:
+    """Make `record` known under one more name."""
+    if OPERATORS.setdefault(alias, record) is not record:
+        raise MXNetError(f"two operators are called {alias}")
+    if alias not in record.aliases:
+        record.aliases.append(alias)
+
+
+def find(name: str, where: str = "") -> Operator:
+    """The operator called `name`; an unknown one is an error that names the nearest."""
+    record = OPERATORS.get(name)
+    if record is None:
+        near = difflib.get_close_matches(name, OPERATORS, n=1)
+        hint = f"; the nearest known one is {near[0]}" if near else ""
+        raise MXNetError(f"{where}unknown operator {name!r}{hint}")
+    return record

@@ -1,0 +1,105 @@
+"""Every operator against real MXNet: results, gradients for random head gradients, and the graph files they stand in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+import rennet as mx
+from differential import assert_all_close, assert_close
+from oracle.client import Oracle
+from rennet._ops.catalogue import OPERATORS
+from rennet.ndarray import generated as nd
+from rennet.symbol import generated as sym
+
+from .cases import CASES, ELSEWHERE, Case
+from .draw import Draw
+
+every_case = pytest.mark.parametrize("case", CASES, ids=[f"{case.op}-{i}" for i, case in enumerate(CASES)])
+
+
+def _record(case: Case, inputs: Sequence[np.ndarray], attrs: dict[str, Any]) -> tuple[list[Any], list[Any]]:
+    """Our arrays and our outputs."""
+    arrays = [mx.nd.array(each, dtype=each.dtype) for each in inputs]
+    for array, given in zip(arrays, inputs, strict=True):
+        if given.dtype.kind == "f" and case.differentiable:
+            array.attach_grad()
+    with mx.autograd.record(train_mode=case.training):
+        outputs = getattr(nd, case.op)(*arrays, **attrs)
+    return arrays, outputs if isinstance(outputs, list) else [outputs]
+
+
+def _compare(oracle: Oracle, case: Case, draw: Draw, tolerance: float) -> None:
+    inputs, attrs = case.draw(draw)
+    arrays, outputs = _record(case, inputs, attrs)
+    heads = [draw.like(output.asnumpy()) for output in outputs]
+    differentiable = case.differentiable and any(each.dtype.kind == "f" for each in inputs)
+    theirs = oracle.op(
+        case.op,
+        inputs,
+        attrs,
+        head_grads=heads if differentiable else None,
+        is_train=case.training,
+        grad=differentiable,
+        namespace="nd._internal" if case.op.startswith("_") else "nd",
+    )
+    what = f"{case.op} of {[each.shape for each in inputs]} with {attrs}"
+    assert_all_close(outputs, theirs.outputs, tolerance, f"{what}: output")
+    assert [output.dtype for output in outputs] == [output.dtype.type for output in theirs.outputs], what
+    if differentiable:
+        mx.autograd.backward(outputs, [mx.nd.array(head, dtype=head.dtype) for head in heads])
+        assert_all_close([array.grad for array in arrays], theirs.gradients, tolerance, f"{what}: gradient")
+
+
+@every_case
+def test_results_and_gradients(oracle: Oracle, case: Case) -> None:
+    for seed in range(2):
+        _compare(oracle, case, Draw(seed, "float32"), case.tolerance)
+        _compare(oracle, case, Draw(seed, "float64"), case.double)
+
+
+@every_case
+def test_shapes_and_types_are_inferred_as_they_turn_out(case: Case) -> None:
+    operator = OPERATORS[case.op]
+    for seed in range(3):
+        inputs, attrs = case.draw(Draw(seed))
+        _, outputs = _record(case, inputs, attrs)
+        parsed = operator.parse({**attrs, **({"num_args": len(inputs)} if operator.variadic else {})})
+        shapes = [each.shape for each in inputs]
+        expected = shapes, [output.shape for output in outputs]
+        ins, outs = operator.infer_shapes(parsed, list(shapes), [None] * len(outputs))
+        assert (list(ins), [shape or (1,) for shape in outs]) == expected
+        kinds = [mx._dtypes.element_type(each.dtype) for each in inputs]
+        # one type stands for all outputs
+        types = [kind.public for kind in operator.types(parsed, kinds)[1]]
+        assert types * (len(outputs) // len(types)) == [output.dtype for output in outputs]
+
+
+def test_graph_files(oracle: Oracle) -> None:
+    """The nodes that we write are, byte for byte, those that real MXNet writes."""
+    calls = []
+    for case in CASES:
+        inputs, attrs = case.draw(Draw(0))
+        calls.append((case.op, len(inputs), attrs))
+    theirs = oracle.build(
+        "def text(op, count, attrs):\n"
+        "    call = getattr(mx.sym._internal if op.startswith('_') else mx.sym, op)\n"
+        "    return call(*[mx.sym.Variable(f'in{i}') for i in range(count)], name='node', **attrs).tojson()\n"
+        "texts = [text(*call) for call in calls]",
+        ["texts"],
+        {"calls": calls},
+    )["texts"]
+    for (op, count, attrs), text in zip(calls, theirs, strict=True):
+        ours = getattr(sym, op)(*[mx.sym.Variable(f"in{i}") for i in range(count)], name="node", **attrs)
+        assert ours.tojson() == text, f"{op} with {attrs}"
+        assert mx.sym.load_json(text).tojson() == text, f"{op} with {attrs}"
+
+
+def test_every_operator_has_a_case() -> None:
+    records = {id(operator): operator for operator in OPERATORS.values()}.values()
+    tried = {case.op for case in CASES}
+    assert {operator.name for operator in records} == tried | ELSEWHERE.keys()
+    assert not tried & ELSEWHERE.keys()

@@ -1,0 +1,104 @@
+"""What is random: held to the statistics it promises, for real MXNet draws other numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import rennet as mx
+
+SAMPLES = 200_000
+
+
+def test_uniform() -> None:
+    values = mx.nd.uniform(low=-1.5, high=0.5, shape=(2, SAMPLES // 2)).asnumpy()
+    assert values.shape == (2, SAMPLES // 2)
+    assert values.dtype == np.float32
+    assert -1.5 <= values.min() < -1.49
+    assert 0.49 < values.max() < 0.5
+    assert abs(values.mean() + 0.5) < 0.01
+    assert abs(values.std() - 2 / np.sqrt(12)) < 0.01
+    # as many in each tenth
+    counts, _ = np.histogram(values, 10, (-1.5, 0.5))
+    assert np.abs(counts / SAMPLES - 0.1).max() < 0.005
+
+
+def test_normal() -> None:
+    values = mx.nd.normal(loc=3, scale=0.5, shape=(SAMPLES,)).asnumpy()
+    assert abs(values.mean() - 3) < 0.01
+    assert abs(values.std() - 0.5) < 0.01
+    for sigmas, share in ((1, 0.6827), (2, 0.9545)):
+        assert abs((np.abs(values - 3) < 0.5 * sigmas).mean() - share) < 0.005
+
+
+@pytest.mark.parametrize("draw", [mx.nd.uniform, mx.nd.normal, mx.nd.random.uniform, mx.nd.random.normal])
+def test_seeds_types_and_shapes(draw) -> None:
+    mx.random.seed(7)
+    first, second = draw(shape=(3, 4), dtype="float64"), draw(shape=(3, 4), dtype="float64")
+    mx.random.seed(7)
+    again = draw(shape=(3, 4), dtype="float64")
+    assert first.dtype == np.float64
+    assert (first == again).asnumpy().all()
+    assert not (first == second).asnumpy().all()
+    assert draw(shape=5).shape == (5,)
+    assert draw(shape=(2,), dtype="float16").dtype == np.float16
+
+
+def test_drawing_into_an_array() -> None:
+    target = mx.nd.zeros((2, 3))
+    assert mx.nd.random.uniform(1, 2, out=target) is target
+    assert (target >= 1).asnumpy().all()
+
+
+class TestDropout:
+    """Dropout while training."""
+
+    @staticmethod
+    def drop(data: mx.nd.NDArray, **attrs) -> mx.nd.NDArray:
+        with mx.autograd.train_mode():
+            return mx.nd.Dropout(data, **attrs)
+
+    @pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
+    def test_how_many_and_how_large(self, p: float) -> None:
+        values = self.drop(mx.nd.ones(SAMPLES), p=p).asnumpy()
+        assert abs((values == 0).mean() - p) < 0.005
+        assert np.allclose(values[values != 0], 1 / (1 - p))
+
+    def test_the_gradient_is_the_mask(self) -> None:
+        data = mx.nd.array(np.random.uniform(1, 2, (63, 7)))
+        data.attach_grad()
+        with mx.autograd.record():
+            output = mx.nd.Dropout(data, p=0.4)
+        head = np.random.normal(size=data.shape).astype("f")
+        output.backward(mx.nd.array(head))
+        mask = output.asnumpy() / data.asnumpy()
+        assert np.allclose(np.unique(mask.round(4)), [0, 1 / 0.6], atol=1e-3)
+        assert np.allclose(data.grad.asnumpy(), head * mask, atol=1e-5)
+
+    @pytest.mark.parametrize("axes", [(0,), (1,), (2,), (0, 2), (-1,), (0, 1, 2)])
+    def test_one_decision_along_axes(self, axes: tuple[int, ...]) -> None:
+        values = self.drop(mx.nd.ones((20, 30, 40)), p=0.5, axes=axes).asnumpy()
+        assert (values == values.mean(axes, keepdims=True).round()).all()
+        assert set(np.unique(values)) <= {0, 2}
+        if len(axes) < 3:
+            assert 0 < values.mean() < 2
+
+    def test_inference(self) -> None:
+        data = mx.nd.array(np.random.normal(size=(5, 7)))
+        assert (mx.nd.Dropout(data, p=0.9) == data).asnumpy().all()
+        assert (self.drop(data, p=0.0) == data).asnumpy().all()
+        always = mx.nd.Dropout(mx.nd.ones(SAMPLES), p=0.25, mode="always").asnumpy()
+        assert abs((always == 0).mean() - 0.25) < 0.005
+
+    def test_a_seed_fixes_the_mask(self) -> None:
+        masks = []
+        for seed in (1, 1, 2):
+            mx.random.seed(seed)
+            masks.append(self.drop(mx.nd.ones(100), p=0.5).asnumpy())
+        assert (masks[0] == masks[1]).all()
+        assert (masks[0] != masks[2]).any()
+
+    @pytest.mark.parametrize("p", [-0.1, 1.0, 1.5])
+    def test_objections(self, p: float) -> None:
+        with pytest.raises(mx.base.ArgumentError, match=rf"Dropout: attribute p: expected a rate in \[0, 1\); got {p}"):
+            mx.nd.Dropout(mx.nd.ones(3), p=p)
