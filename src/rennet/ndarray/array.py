@@ -1,0 +1,534 @@
+"""NDArray: MXNet's array, as a thin shell around a torch tensor."""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .._dtypes import element_type
+from .._ops.catalogue import OPERATORS
+from .._ops.registry import Operator
+from .._state import flags
+from ..base import ArgumentError, MXNetError, ShapeError, numeric_types
+from ..context import Context, context_of, current_context
+
+GRAD_REQS = ("write", "add", "null")
+
+
+class NDArray:
+    """An array on one device.
+
+    Wraps a torch tensor without copying (`tensor` gives it back), so that MXNet code and torch code can share memory and
+    gradients. Arrays have at least one axis: what would be a scalar has shape ``(1,)``, as in MXNet.
+
+    Parameters
+    ----------
+    tensor : torch.Tensor
+        The data; not copied.
+    ctx : Context, optional
+        The name of the device. Several ``cpu(i)`` share one memory and are told apart by this alone.
+
+    Examples
+    --------
+    >>> import rennet as mx
+    >>> x = mx.nd.array([[1, 2], [3, 4]])
+    >>> (x * 2 + 1).asnumpy().tolist()
+    [[3.0, 5.0], [7.0, 9.0]]
+    """
+
+    __slots__ = ("__weakref__", "_ctx", "_grad", "_grad_req", "_recorded", "_tensor")
+    __array_priority__ = 1000.0
+
+    def __init__(self, tensor: Tensor, ctx: Context | None = None) -> None:
+        if not isinstance(tensor, Tensor):
+            raise ArgumentError(f"NDArray: expected a torch tensor, got {type(tensor).__name__}; nd.array converts")
+        self._tensor = tensor
+        self._ctx = ctx or context_of(tensor.device)
+        self._grad: NDArray | None = None
+        self._grad_req = "null"
+        # whether it came out of recorded operators, even ones that let no gradient through
+        self._recorded = False
+
+    # what it is
+
+    @property
+    def tensor(self) -> Tensor:
+        """The torch tensor inside; shared, not copied."""
+        return self._tensor
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes of the axes."""
+        return tuple(self._tensor.shape)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return self._tensor.dim()
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self._tensor.numel()
+
+    @property
+    def dtype(self) -> Any:
+        """The element type, as NumPy's scalar type."""
+        return element_type(self._tensor.dtype).public
+
+    @property
+    def stype(self) -> str:
+        """Storage type; always dense here."""
+        return "default"
+
+    @property
+    def context(self) -> Context:
+        """The device."""
+        return self._ctx
+
+    ctx = context
+
+    @property
+    def T(self) -> NDArray:
+        """All axes reversed."""
+        return self.transpose()
+
+    def __len__(self) -> int:
+        return self._tensor.shape[0]
+
+    def __repr__(self) -> str:
+        shape = "x".join(str(size) for size in self.shape)
+        return f"\n{self.asnumpy()!s}\n<NDArray {shape} @{self._ctx}>"
+
+    def __bool__(self) -> bool:
+        if self.size == 1:
+            return bool(self.asscalar())
+        if self.size == 0:
+            return False
+        raise ValueError(f"the truth of an array of shape {self.shape} is ambiguous; it has {self.size} elements")
+
+    def __float__(self) -> float:
+        return float(self.asscalar())
+
+    def __int__(self) -> int:
+        return int(self.asscalar())
+
+    def __index__(self) -> int:
+        if self.size == 1 and not self._tensor.is_floating_point():
+            return int(self.asscalar())
+        raise TypeError("only an integer array of one element can be an index")
+
+    __hash__ = object.__hash__
+
+    # leaving
+
+    def asnumpy(self) -> np.ndarray[Any, Any]:
+        """A copy as a NumPy array (bfloat16 as float32)."""
+        tensor = self._tensor.detach()
+        if tensor.dtype == torch.bfloat16:
+            tensor = tensor.float()
+        return tensor.cpu().numpy().copy()
+
+    def asscalar(self) -> Any:
+        """The only element, as a NumPy scalar."""
+        if self.size != 1:
+            raise ValueError(f"asscalar: expected one element, got shape {self.shape}")
+        return self.asnumpy().reshape(-1)[0]
+
+    item = asscalar
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        values = self.asnumpy()
+        return values if dtype is None else values.astype(dtype)
+
+    def __dlpack__(self, **kwargs: Any) -> Any:
+        return self._tensor.detach().__dlpack__(**kwargs)
+
+    def __dlpack_device__(self) -> Any:
+        return self._tensor.__dlpack_device__()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (self._tensor.detach(), self._ctx)
+
+    # copies and moves
+
+    def copy(self) -> NDArray:
+        """A new array with the same values."""
+        with torch.set_grad_enabled(flags.recording):
+            return NDArray(self._tensor.clone(), self._ctx)
+
+    def __deepcopy__(self, memo: Any) -> NDArray:
+        return NDArray(self._tensor.detach().clone(), self._ctx)
+
+    def copyto(self, other: NDArray | Context) -> NDArray:
+        """The values written into another array, or into a new one on another device."""
+        if isinstance(other, Context):
+            with torch.set_grad_enabled(flags.recording):
+                return NDArray(self._tensor.to(other.torch_device, copy=True), other)
+        if other.shape != self.shape:
+            raise ShapeError(f"copyto: expected a target of shape {self.shape}, got {other.shape}")
+        other[:] = self
+        return other
+
+    def as_in_context(self, context: Context) -> NDArray:
+        """This array if it is there already, otherwise a copy on that device."""
+        return self if context == self._ctx else self.copyto(context)
+
+    as_in_ctx = as_in_context
+
+    def astype(self, dtype: Any, copy: bool = True) -> NDArray:
+        """The values in another element type; without `copy` this array if it has that type already."""
+        kind = element_type(dtype).torch
+        if not copy and kind == self._tensor.dtype:
+            return self
+        with torch.set_grad_enabled(flags.recording):
+            return NDArray(self._tensor.to(kind, copy=True), self._ctx)
+
+    def detach(self) -> NDArray:
+        """The same memory, outside the recorded graph."""
+        return NDArray(self._tensor.detach(), self._ctx)
+
+    def wait_to_read(self) -> None:
+        """Wait until the values are there."""
+        _synchronize(self._tensor.device)
+
+    # gradients
+
+    def attach_grad(self, grad_req: str = "write", stype: str | None = None) -> None:
+        """Make room for a gradient; `autograd.backward` writes or adds it there, by `grad_req`."""
+        _check_grad_req(grad_req)
+        mark_variable(self, NDArray(torch.zeros_like(self._tensor), self._ctx), grad_req)
+
+    @property
+    def grad(self) -> NDArray | None:
+        """The gradient's array, if one was attached."""
+        return self._grad
+
+    def backward(
+        self, out_grad: NDArray | None = None, retain_graph: bool = False, train_mode: bool = True
+    ) -> None:
+        """Gradients of this array with respect to everything that was marked and recorded."""
+        from ..autograd import backward  # the module above this class; it needs NDArray itself
+
+        backward([self], None if out_grad is None else [out_grad], retain_graph, train_mode)
+
+    # elements
+
+    def __getitem__(self, key: Any) -> NDArray:
+        with torch.set_grad_enabled(flags.recording):
+            result = _index(self._tensor, key)
+        return NDArray(result.reshape(1) if result.dim() == 0 else result, self._ctx)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if flags.recording and self._tensor.requires_grad:
+            raise MXNetError("assigning to an array that is being recorded for autograd is not supported")
+        if isinstance(value, NDArray):
+            value = value._tensor
+        with torch.no_grad():
+            target = self._tensor
+            if not isinstance(value, Tensor):
+                value = torch.as_tensor(np.asarray(value), dtype=target.dtype)
+            value = value.to(target.device, target.dtype)
+            if isinstance(key, slice) and key == slice(None):
+                target.copy_(value.reshape(target.shape) if value.numel() == target.numel() else value)
+            else:
+                target[_torch_key(key, target)] = value
+
+    def __iter__(self) -> Any:
+        return (self[i] for i in range(len(self)))
+
+
+    # shapes
+
+    def reshape(self, *shape: Any, **kwargs: Any) -> NDArray:
+        """The same memory in another shape, by the codes of the ``Reshape`` operator."""
+        if "shape" in kwargs:
+            shape = kwargs.pop("shape")
+        elif len(shape) == 1 and isinstance(shape[0], list | tuple):
+            (shape,) = shape
+        (result,) = invoke(OPERATORS["Reshape"], [self], {"shape": tuple(shape), **kwargs}, views=True)
+        return result
+
+    def reshape_like(self, other: NDArray) -> NDArray:
+        """The same memory in the shape of `other`."""
+        return self.reshape(other.shape)
+
+    def transpose(self, *axes: Any, **kwargs: Any) -> NDArray:
+        """The axes in another order, or all reversed."""
+        if "axes" in kwargs:
+            axes = kwargs["axes"]
+        elif len(axes) == 1 and isinstance(axes[0], list | tuple):
+            (axes,) = axes
+        (result,) = invoke(OPERATORS["transpose"], [self], {"axes": tuple(axes or ())})
+        return result
+
+    # arithmetic
+
+    def __add__(self, other: Any) -> NDArray:
+        return _arithmetic("broadcast_add", "_plus_scalar", self, other)
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> NDArray:
+        return _arithmetic("broadcast_sub", "_minus_scalar", self, other)
+
+    def __rsub__(self, other: Any) -> NDArray:
+        return _arithmetic("broadcast_sub", "_rminus_scalar", self, other, True)
+
+    def __mul__(self, other: Any) -> NDArray:
+        return _arithmetic("broadcast_mul", "_mul_scalar", self, other)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Any) -> NDArray:
+        return _arithmetic("broadcast_div", "_div_scalar", self, other)
+
+    def __rtruediv__(self, other: Any) -> NDArray:
+        return _arithmetic("broadcast_div", "_rdiv_scalar", self, other, True)
+
+    def __mod__(self, other: Any) -> NDArray:
+        return _arithmetic("broadcast_mod", "_mod_scalar", self, other)
+
+    def __rmod__(self, other: Any) -> NDArray:
+        return _arithmetic("broadcast_mod", "_rmod_scalar", self, other, True)
+
+    def __pow__(self, other: Any) -> NDArray:
+        return _arithmetic("broadcast_power", "_power_scalar", self, other)
+
+    def __rpow__(self, other: Any) -> NDArray:
+        return _arithmetic("broadcast_power", "_rpower_scalar", self, other, True)
+
+    def __eq__(self, other: object) -> Any:
+        return False if other is None else _arithmetic("broadcast_equal", "_equal_scalar", self, other)
+
+    def __ne__(self, other: object) -> Any:
+        return True if other is None else _arithmetic("broadcast_not_equal", "_not_equal_scalar", self, other)
+
+    def __gt__(self, other: Any) -> NDArray:
+        return _arithmetic("broadcast_greater", "_greater_scalar", self, other)
+
+    def __ge__(self, other: Any) -> NDArray:
+        return _arithmetic("broadcast_greater_equal", "_greater_equal_scalar", self, other)
+
+    def __lt__(self, other: Any) -> NDArray:
+        return _arithmetic("broadcast_lesser", "_lesser_scalar", self, other)
+
+    def __le__(self, other: Any) -> NDArray:
+        return _arithmetic("broadcast_lesser_equal", "_lesser_equal_scalar", self, other)
+
+    def __neg__(self) -> NDArray:
+        return invoke(OPERATORS["negative"], [self], {})[0]
+
+    def __abs__(self) -> NDArray:
+        return invoke(OPERATORS["abs"], [self], {})[0]
+
+    def __iadd__(self, other: Any) -> NDArray:
+        self[:] = self + other
+        return self
+
+    def __isub__(self, other: Any) -> NDArray:
+        self[:] = self - other
+        return self
+
+    def __imul__(self, other: Any) -> NDArray:
+        self[:] = self * other
+        return self
+
+    def __itruediv__(self, other: Any) -> NDArray:
+        self[:] = self / other
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        # operators whose first input is the array itself are methods too
+        operator = OPERATORS.get(name)
+        if operator is None or name.startswith("_") or name in _NOT_METHODS:
+            raise AttributeError(f"'NDArray' object has no attribute {name!r}")
+        return functools.partial(_call_method, self, operator)
+
+
+_NOT_METHODS = frozenset({"uniform", "normal", "random_uniform", "random_normal"})
+
+
+def _rebuild(tensor: Tensor, ctx: Context) -> NDArray:
+    return NDArray(tensor, ctx)
+
+
+def _call_method(array: NDArray, operator: Operator, *args: Any, **kwargs: Any) -> Any:
+    return call(operator, (array, *args), kwargs)
+
+
+def call(operator: Operator, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """Run an operator as ``nd.name(*args, **kwargs)`` does: arrays are inputs, everything else attributes, in order."""
+    out, ctx = kwargs.pop("out", None), kwargs.pop("ctx", None)
+    kwargs.pop("name", None)  # graphs have names, arrays do not; begin_state passes one to either
+    arrays: list[NDArray] = []
+    attributes = {key: value for key, value in kwargs.items() if key not in operator.inputs}
+    if operator.variadic:
+        args = args[0] if len(args) == 1 and isinstance(args[0], list | tuple) else args
+        arrays = list(args)
+        attributes["num_args"] = len(arrays)
+    else:
+        if len(args) > len(operator.inputs) + len(operator.attributes):
+            raise ArgumentError(f"{operator.name}: too many arguments: {len(args)}")
+        attributes.update(zip(operator.attributes, args[len(operator.inputs) :], strict=False))
+        named = {key: kwargs[key] for key in operator.inputs if kwargs.get(key) is not None}
+        given = [arg for arg in args[: len(operator.inputs)] if arg is not None]
+        arrays = _inputs_in_use(operator, operator.input_names(operator.parse(attributes)), given, named)
+    results = invoke(operator, arrays, attributes, ctx=ctx)
+    if out is not None:
+        for target, result in zip([out] if isinstance(out, NDArray) else out, results, strict=True):
+            target[:] = result
+        return out
+    return results[0] if len(results) == 1 else results
+
+
+def _inputs_in_use(operator: Operator, names: Sequence[str], given: list[Any], named: Mapping[str, Any]) -> list[Any]:
+    """The inputs in order: those without a name take the places that the named ones leave."""
+    unused = [key for key in named if key not in names]
+    if unused:
+        raise ArgumentError(
+            f"{operator.name}: input {unused[0]} is not used with these attributes; it has: {', '.join(names)}"
+        )
+    free = [key for key in names if key not in named]
+    if len(given) < len(free):
+        raise ArgumentError(f"{operator.name}: input {free[len(given)]} is missing")
+    if len(given) > len(free):
+        total = len(given) + len(named)
+        raise ArgumentError(f"{operator.name} takes {len(names)} inputs ({', '.join(names)}), got {total}")
+    by_name = {**dict(zip(free, given, strict=True)), **named}
+    return [by_name[key] for key in names]
+
+
+def invoke(
+    operator: Operator,
+    arrays: Sequence[NDArray],
+    attributes: Mapping[str, Any],
+    *,
+    ctx: Context | None = None,
+    views: bool = False,
+) -> list[NDArray]:
+    """Run an operator on arrays. Results never share memory with the inputs unless `views` allows it."""
+    for place, array in enumerate(arrays):
+        if not isinstance(array, NDArray):
+            raise ArgumentError(f"{operator.name}: input {place}: expected an NDArray, got {type(array).__name__}")
+    parsed = operator.parse(attributes)
+    where = arrays[0]._ctx if arrays else Context(ctx) if ctx else _context_named(parsed.get("ctx"))
+    run = operator.bind(parsed, flags.training, where.torch_device)
+    with torch.set_grad_enabled(flags.recording):
+        result = run(*[array._tensor for array in arrays])
+        results = list(result) if isinstance(result, tuple | list) else [result]
+        if not views:
+            given = [array._tensor for array in arrays]
+            results = [t.clone() if t._base is not None or any(t is g for g in given) else t for t in results]
+    wrapped = [NDArray(t.reshape(1) if t.dim() == 0 else t, where) for t in results]
+    if flags.recording and any(array._recorded or array._tensor.requires_grad for array in arrays):
+        for array in wrapped:
+            array._recorded = True
+    return wrapped
+
+
+def _context_named(text: str | None) -> Context:
+    """The context that an attribute such as ``"cpu(1)"`` names, or the current one."""
+    if not text:
+        return current_context()
+    kind, _, number = text.rstrip(")").partition("(")
+    return Context(kind, int(number or 0))
+
+
+def _arithmetic(broadcast: str, scalar: str, array: NDArray, other: Any, reflected: bool = False) -> NDArray:
+    if isinstance(other, numeric_types) or np.isscalar(other):
+        return invoke(OPERATORS[scalar], [array], {"scalar": other})[0]
+    if isinstance(other, np.ndarray):
+        other = NDArray(torch.as_tensor(other, dtype=array._tensor.dtype), array._ctx)
+    if not isinstance(other, NDArray):
+        return NotImplemented
+    pair = [other, array] if reflected else [array, other]
+    return invoke(OPERATORS[broadcast], pair, {})[0]
+
+
+def _torch_key(key: Any, tensor: Tensor) -> Any:
+    """An index expression with NDArrays and NumPy arrays turned into what torch understands."""
+
+    def one(part: Any) -> Any:
+        if isinstance(part, NDArray):
+            part = part._tensor
+        if isinstance(part, np.ndarray | list):
+            part = torch.as_tensor(np.asarray(part))
+        if isinstance(part, Tensor):
+            part = part.to(tensor.device)
+            return part if part.dtype == torch.bool else part.long()
+        if isinstance(part, np.integer):
+            return int(part)
+        return part
+
+    return tuple(one(part) for part in key) if isinstance(key, tuple) else one(key)
+
+
+def _index(tensor: Tensor, key: Any) -> Tensor:
+    key = _torch_key(key, tensor)
+    parts = key if isinstance(key, tuple) else (key,)
+    if any(isinstance(part, slice) and part.step is not None and part.step < 0 for part in parts):
+        # torch has no negative steps: take the same elements forwards, then flip
+        tensor, parts = _forwards(tensor, parts)
+        return tensor[parts]
+    return tensor[key]
+
+
+def _forwards(tensor: Tensor, parts: tuple[Any, ...]) -> tuple[Tensor, tuple[Any, ...]]:
+    indexed = sum(part is not None and part is not Ellipsis for part in parts)
+    axis, new = 0, []
+    for part in parts:
+        if part is Ellipsis:
+            axis += tensor.dim() - indexed
+        elif part is not None:
+            if isinstance(part, slice) and part.step is not None and part.step < 0:
+                places = list(range(tensor.shape[axis]))[part]
+                tensor = tensor.index_select(axis, torch.tensor(places, dtype=torch.long, device=tensor.device))
+                part = slice(None)
+            axis += 1
+        new.append(part)
+    return tensor, tuple(new)
+
+
+def _check_grad_req(grad_req: str) -> None:
+    if grad_req not in GRAD_REQS:
+        raise ArgumentError(f"grad_req: expected one of {', '.join(GRAD_REQS)}; got {grad_req!r}")
+
+
+def mark_variable(array: NDArray, gradient: NDArray | None, grad_req: str) -> None:
+    """Make `array` a leaf whose gradient is delivered to `gradient` whenever torch has accumulated it."""
+    _check_grad_req(grad_req)
+    leaf = array._tensor.detach()
+    array._tensor, array._grad, array._grad_req = leaf, gradient, grad_req
+    if grad_req != "null":
+        leaf.requires_grad_()
+        leaf.register_post_accumulate_grad_hook(functools.partial(_deliver, weakref.ref(array)))
+
+
+def _deliver(owner: weakref.ref[NDArray], leaf: Tensor) -> None:
+    array = owner()
+    gradient, leaf.grad = leaf.grad, None
+    if array is None or array._grad is None or gradient is None or array._tensor is not leaf:
+        return
+    with torch.no_grad():
+        if array._grad_req == "add":
+            array._grad._tensor.add_(gradient)
+        else:
+            array._grad._tensor.copy_(gradient)
+
+
+def _synchronize(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def waitall() -> None:
+    """Wait for everything that was started on any device."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
