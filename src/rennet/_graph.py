@@ -1,0 +1,96 @@
+"""Graphs: nodes, the entries that connect them, and walking over them without recursion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ._ops.registry import Operator
+
+
+class Node:
+    """A variable (no operator) or one application of an operator.
+
+    Attributes
+    ----------
+    op : Operator or None
+        None for a variable.
+    name : str
+        Unique by convention, not by force: old files have duplicates.
+    attrs : dict of str to str
+        As files hold them: the operator's attributes and free-form ``__key__`` ones.
+    inputs : list of (Node, int)
+        Which output of which node each input is.
+    subgraphs : tuple
+        Graph records of a control-flow operator, carried along.
+    """
+
+    __slots__ = ("attrs", "inputs", "name", "op", "parsed", "subgraphs")
+
+    def __init__(
+        self,
+        op: Operator | None,
+        name: str,
+        attrs: Mapping[str, str],
+        inputs: Iterable[Entry] = (),
+        parsed: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.op, self.name, self.attrs, self.inputs = op, name, dict(attrs), list(inputs)
+        self.parsed: Mapping[str, Any] = parsed if parsed is not None else op.parse(attrs) if op else {}
+        self.subgraphs: tuple[Any, ...] = ()
+
+    @property
+    def output_names(self) -> list[str]:
+        """Full names of the outputs: the variable's own, or ``name_output`` and the like."""
+        if self.op is None:
+            return [self.name]
+        return [f"{self.name}_{output}" for output in self.op.output_names(self.parsed)]
+
+    @property
+    def num_outputs(self) -> int:
+        """How many outputs can be used."""
+        return 1 if self.op is None else len(self.op.output_names(self.parsed))
+
+    @property
+    def input_names(self) -> list[str]:
+        """What the operator calls the inputs in use."""
+        return [] if self.op is None else list(self.op.input_names(self.parsed))
+
+    def __repr__(self) -> str:
+        return f"<{self.op.name if self.op else 'variable'} {self.name}>"
+
+
+Entry = tuple[Node, int]
+"""One output of one node."""
+
+
+def in_order(heads: Iterable[Entry]) -> list[Node]:
+    """Every node that the heads need, each after its inputs, in the depth-first order that files are written in."""
+    seen: set[int] = set()
+    order: list[Node] = []
+    for head, _ in heads:
+        stack: list[tuple[Node, int]] = [(head, 0)] if id(head) not in seen else []
+        seen.add(id(head))
+        while stack:
+            node, place = stack[-1]
+            if place == len(node.inputs):
+                stack.pop()
+                order.append(node)
+                continue
+            stack[-1] = (node, place + 1)
+            child = node.inputs[place][0]
+            if id(child) not in seen:
+                seen.add(id(child))
+                stack.append((child, 0))
+    return order
+
+
+def auxiliary(nodes: Iterable[Node]) -> set[int]:
+    """Identities of the variables that hold auxiliary state, such as a moving mean."""
+    found: set[int] = set()
+    for node in nodes:
+        if node.op is not None and node.op.aux:
+            for name, (child, _) in zip(node.input_names, node.inputs, strict=False):
+                if name in node.op.aux and child.op is None:
+                    found.add(id(child))
+    return found

@@ -1,0 +1,362 @@
+"""Running graphs: a bound symbol as a flat list of calls, forwards, and backwards by torch's autograd."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ._graph import Node, auxiliary
+from ._ops.inference import complete, to_public
+from .base import ArgumentError, MXNetError, ShapeError
+from .context import Context
+from .ndarray.array import GRAD_REQS, NDArray
+from .symbol.inference import Shapes, shapes_of, types_of
+from .symbol.symbol import Symbol
+
+Call = tuple[Callable[..., Any], tuple[int, ...], tuple[int, ...]]
+
+
+class Program:
+    """A graph compiled for one device: which function reads and writes which registers, in order."""
+
+    def __init__(self, symbol: Symbol, shapes: Shapes, device: torch.device) -> None:
+        self.nodes = shapes.nodes
+        self.registers: dict[tuple[int, int], int] = {}
+        for node in self.nodes:
+            for index in range(node.num_outputs):
+                self.registers[id(node), index] = len(self.registers)
+        self.outputs = [self.registers[id(node), index] for node, index in symbol._outputs]
+        self._calls = {training: self._compile(shapes, training, device) for training in (False, True)}
+
+    def _compile(self, shapes: Shapes, training: bool, device: torch.device) -> list[Call]:
+        calls: list[Call] = []
+        for node in self.nodes:
+            if node.op is not None:
+                run = node.op.bind(_concrete(node, shapes), training, device)
+                ins = tuple(self.registers[id(child), index] for child, index in node.inputs)
+                outs = tuple(self.registers[id(node), index] for index in range(node.num_outputs))
+                calls.append((run, ins, outs))
+        return calls
+
+    def run(self, values: Mapping[int, Tensor], training: bool, monitor: Callable[[int, Tensor], None] | None) -> Any:
+        """The outputs, for the tensors in the registers of the variables."""
+        registers: list[Any] = [None] * len(self.registers)
+        for place, tensor in values.items():
+            registers[place] = tensor
+        for run, ins, outs in self._calls[training]:
+            result = run(*[registers[i] for i in ins])
+            if len(outs) == 1 and isinstance(result, Tensor):
+                registers[outs[0]] = result
+            else:
+                for place, part in zip(outs, result, strict=True):
+                    registers[place] = part
+            if monitor is not None:
+                for place in outs:
+                    monitor(place, registers[place])
+        return [registers[place] for place in self.outputs]
+
+
+def _concrete(node: Node, shapes: Shapes) -> Mapping[str, Any]:
+    """A node's attributes, in which an unknown dimension of a begin state has been filled in."""
+    shape = node.parsed.get("shape")
+    if node.inputs or shape is None or (shape and 0 not in shape):
+        return node.parsed
+    known = shapes.of(node)
+    if not complete(known):
+        raise ShapeError(f"the shape of {node.name} cannot be inferred; known is {to_public(known)}")
+    return {**node.parsed, "shape": known}
+
+
+class Executor:
+    """A symbol with its arrays, ready to run.
+
+    Attributes
+    ----------
+    arg_dict, grad_dict, aux_dict : dict of str to NDArray
+        Arguments, their gradients (None where none is wanted), auxiliary states.
+    arg_arrays, grad_arrays, aux_arrays : list
+        The same in the symbol's order.
+    outputs : list of NDArray
+        Results of the last `forward`.
+    """
+
+    def __init__(
+        self,
+        symbol: Symbol,
+        ctx: Context,
+        args: dict[str, NDArray],
+        grads: dict[str, NDArray | None],
+        grad_req: dict[str, str],
+        aux: dict[str, NDArray],
+        shapes: Shapes,
+    ) -> None:
+        self._symbol, self._ctx, self._grad_req = symbol, ctx, grad_req
+        self.arg_dict, self.grad_dict, self.aux_dict = args, grads, aux
+        self.outputs: list[NDArray] = []
+        self._program = Program(symbol, shapes, ctx.torch_device)
+        states = auxiliary(shapes.nodes)
+        self._places = [
+            (self._program.registers[id(node), 0], aux if id(node) in states else args, node.name)
+            for node in shapes.nodes
+            if node.op is None
+        ]
+        self._heads: list[Tensor] | None = None
+        self._leaves: dict[str, Tensor] = {}
+        self._monitor: tuple[Callable[[str, NDArray], None], bool] | None = None
+
+    @property
+    def arg_arrays(self) -> list[NDArray]:
+        """The arguments in order."""
+        return [self.arg_dict[name] for name in self._symbol.list_arguments()]
+
+    @property
+    def grad_arrays(self) -> list[NDArray | None]:
+        """The arguments' gradients in order."""
+        return [self.grad_dict.get(name) for name in self._symbol.list_arguments()]
+
+    @property
+    def aux_arrays(self) -> list[NDArray]:
+        """The auxiliary states in order."""
+        return [self.aux_dict[name] for name in self._symbol.list_auxiliary_states()]
+
+    @property
+    def output_dict(self) -> dict[str, NDArray]:
+        """Results of the last `forward` by name."""
+        return dict(zip(self._symbol.list_outputs(), self.outputs, strict=False))
+
+    def forward(self, is_train: bool = False, **kwargs: Any) -> list[NDArray]:
+        """Compute the outputs.
+
+        Parameters
+        ----------
+        is_train : bool
+            Whether operators behave as in training, and whether `backward` may follow.
+        **kwargs : NDArray
+            New values for some arguments, copied into their arrays first.
+        """
+        for name, value in kwargs.items():
+            if name not in self.arg_dict:
+                raise ArgumentError(f"forward: no argument is called {name!r}; arguments: {', '.join(self.arg_dict)}")
+            if tuple(value.shape) != self.arg_dict[name].shape:
+                raise ShapeError(f"forward: {name}: expected {self.arg_dict[name].shape}, got {tuple(value.shape)}")
+            self.arg_dict[name][:] = value
+        self._leaves = {}
+        values: dict[int, Tensor] = {}
+        for place, arrays, name in self._places:
+            tensor = arrays[name].tensor.detach()
+            if is_train and arrays is self.arg_dict and self._grad_req.get(name, "null") != "null":
+                # a name that stands twice in an old file is one parameter
+                tensor = self._leaves.setdefault(name, tensor.requires_grad_())
+            values[place] = tensor
+        with torch.set_grad_enabled(is_train and bool(self._leaves)):
+            results = self._program.run(values, is_train, self._observer())
+        self._heads = results if is_train else None
+        self.outputs = [NDArray(result.detach(), self._ctx) for result in results]
+        return self.outputs
+
+    def backward(self, out_grads: Any = None, is_train: bool = True) -> None:
+        """Compute the gradients and write or add them to `grad_dict`, as asked at binding.
+
+        Parameters
+        ----------
+        out_grads : NDArray or list of NDArray, optional
+            Gradients of the outputs. Not needed where an output is a loss; ones by default.
+        """
+        if self._heads is None:
+            raise MXNetError("backward: expected a forward(is_train=True) before it; there was none since the last one")
+        given = [out_grads] if isinstance(out_grads, NDArray) else out_grads
+        if given is not None and len(given) != len(self._heads):
+            raise ArgumentError(f"backward: expected {len(self._heads)} output gradients, got {len(given)}")
+        pairs = [
+            (head, torch.ones_like(head) if given is None or given[i] is None else given[i].tensor)
+            for i, head in enumerate(self._heads)
+            if head.requires_grad
+        ]
+        found: Sequence[Tensor | None] = [None] * len(self._leaves)
+        if pairs:
+            heads, weights = zip(*pairs, strict=True)
+            found = torch.autograd.grad(heads, list(self._leaves.values()), weights, allow_unused=True)
+        self._heads = None
+        with torch.no_grad():
+            for (name, leaf), gradient in zip(self._leaves.items(), found, strict=True):
+                self._deliver(name, leaf, gradient)
+        self._leaves = {}
+
+    def _deliver(self, name: str, leaf: Tensor, gradient: Tensor | None) -> None:
+        target = self.grad_dict.get(name)
+        if target is None:
+            return
+        if self._grad_req[name] == "add":
+            if gradient is not None:
+                target.tensor.add_(gradient)
+        elif gradient is None:
+            target.tensor.zero_()
+        else:
+            target.tensor.copy_(gradient)
+
+    def copy_params_from(
+        self,
+        arg_params: Mapping[str, NDArray],
+        aux_params: Mapping[str, NDArray] | None = None,
+        allow_extra_params: bool = False,
+    ) -> None:
+        """Copy values into arguments and auxiliary states by name."""
+        for given, own, kind in ((arg_params, self.arg_dict, "argument"), (aux_params or {}, self.aux_dict, "state")):
+            for name, array in given.items():
+                if name in own:
+                    _check_shape(f"copy_params_from: {name}", own[name].shape, array.shape)
+                    own[name][:] = array
+                elif not allow_extra_params:
+                    raise ArgumentError(f"copy_params_from: {name!r} is no {kind} of this graph; allow_extra_params?")
+
+    def reshape(self, partial_shaping: bool = False, allow_up_sizing: bool = False, **kwargs: Any) -> Executor:
+        """An executor for other input shapes; arrays whose shape stays are shared with this one."""
+        shapes = shapes_of(self._symbol, kwargs)
+        new_args: dict[str, NDArray] = {}
+        new_grads: dict[str, NDArray | None] = {}
+        variables = {node.name: node for node in shapes.nodes if node.op is None}
+        for name, array in self.arg_dict.items():
+            shape = _known(shapes, variables[name])
+            grad = self.grad_dict.get(name)
+            if shape == array.shape:
+                new_args[name], new_grads[name] = array, grad
+                continue
+            if name not in kwargs and not partial_shaping:
+                raise ShapeError(
+                    f"reshape: {name} would change from {array.shape} to {shape}, though it was not asked for; "
+                    "pass partial_shaping=True if that is meant"
+                )
+            new_args[name] = NDArray(torch.zeros(shape, dtype=array.tensor.dtype, device=array.tensor.device), self._ctx)
+            new_grads[name] = None if grad is None else NDArray(torch.zeros_like(new_args[name].tensor), self._ctx)
+        return Executor(self._symbol, self._ctx, new_args, new_grads, self._grad_req, self.aux_dict, shapes)
+
+    def set_monitor_callback(self, callback: Callable[[str, NDArray], None], monitor_all: bool = False) -> None:
+        """Have `callback` called with the name and value of every result, and of every variable with `monitor_all`."""
+        self._monitor = (callback, monitor_all)
+
+    def _observer(self) -> Callable[[int, Tensor], None] | None:
+        if self._monitor is None:
+            return None
+        callback, monitor_all = self._monitor
+        names = {
+            self._program.registers[id(node), index]: name
+            for node in self._program.nodes
+            for index, name in enumerate(node.output_names)
+        }
+        if monitor_all:
+            for _, arrays, name in self._places:
+                callback(name, arrays[name])
+        return lambda place, tensor: callback(names[place], NDArray(tensor.detach(), self._ctx))
+
+
+def _check_shape(what: str, expected: tuple[int, ...], got: tuple[int, ...]) -> None:
+    if tuple(expected) != tuple(got):
+        raise ShapeError(f"{what}: expected shape {tuple(expected)}, got {tuple(got)}")
+
+
+def _known(shapes: Shapes, node: Node) -> tuple[int, ...]:
+    shape = shapes.of(node)
+    if complete(shape):
+        return shape
+    raise ShapeError(f"the shape of {node.name} cannot be inferred; known is {to_public(shape)}; give it by name")
+
+
+def _requests(grad_req: Any, names: Sequence[str]) -> dict[str, str]:
+    """One request for each argument, from a word, a list or a dict."""
+    if isinstance(grad_req, str):
+        requests = dict.fromkeys(names, grad_req)
+    elif isinstance(grad_req, Mapping):
+        requests = {name: grad_req.get(name, "null") for name in names}
+    else:
+        requests = dict(zip(names, _exactly("grad_req", grad_req, names), strict=True))
+    for name, request in requests.items():
+        if request not in GRAD_REQS:
+            raise ArgumentError(f"grad_req of {name}: expected one of {', '.join(GRAD_REQS)}; got {request!r}")
+    return requests
+
+
+def _exactly(what: str, values: Sequence[Any], names: Sequence[str]) -> Sequence[Any]:
+    if len(values) != len(names):
+        raise ArgumentError(f"{what}: expected {len(names)} entries ({', '.join(names)}), got {len(values)}")
+    return values
+
+
+def _arrays(what: str, given: Any, names: Sequence[str], required: bool) -> dict[str, Any]:
+    """Arrays by name, from a list in order or a dict."""
+    if given is None:
+        given = {}
+    found = dict(given) if isinstance(given, Mapping) else dict(zip(names, _exactly(what, given, names), strict=True))
+    missing = [name for name in names if name not in found]
+    if required and missing:
+        raise ArgumentError(f"{what}: expected an array for each of {', '.join(names)}; missing: {', '.join(missing)}")
+    return {name: found.get(name) for name in names}
+
+
+def bind(symbol: Symbol, ctx: Context, args: Any, args_grad: Any, grad_req: Any, aux_states: Any) -> Executor:
+    """See `Symbol.bind`."""
+    names, states = symbol.list_arguments(), symbol.list_auxiliary_states()
+    arguments = _arrays("args", args, names, required=True)
+    auxiliaries = _arrays("aux_states", aux_states, states, required=True)
+    grads = _arrays("args_grad", args_grad, names, required=False)
+    requests = _requests(grad_req, names)
+    requests = {name: request if grads[name] is not None else "null" for name, request in requests.items()}
+    shapes = shapes_of(symbol, {name: array.shape for name, array in {**arguments, **auxiliaries}.items()})
+    return Executor(symbol, ctx, arguments, grads, requests, auxiliaries, shapes)
+
+
+class Pool:
+    """Arrays by name that several executors use: the parameters of a model whose graphs differ by bucket.
+
+    Attributes
+    ----------
+    args, grads, aux : dict of str to NDArray
+        Arguments, their gradients, auxiliary states.
+    """
+
+    def __init__(self) -> None:
+        self.args: dict[str, NDArray] = {}
+        self.grads: dict[str, NDArray] = {}
+        self.aux: dict[str, NDArray] = {}
+
+
+def _from_pool(pool: dict[str, NDArray], name: str, shape: tuple[int, ...], kind: torch.dtype, ctx: Context) -> NDArray:
+    array = pool.get(name)
+    if array is None:
+        array = pool[name] = NDArray(torch.zeros(shape, dtype=kind, device=ctx.torch_device), ctx)
+    _check_shape(f"{name}, which is shared with another graph", array.shape, shape)
+    return array
+
+
+def simple_bind(
+    symbol: Symbol,
+    ctx: Context,
+    grad_req: Any,
+    type_dict: Mapping[str, Any],
+    given: Mapping[str, Any],
+    pool: Pool | None = None,
+    shared: Container[str] = (),
+) -> Executor:
+    """See `Symbol.simple_bind`. Arrays whose name is in `shared` are taken from, or put into, `pool`."""
+    shapes = shapes_of(symbol, given)
+    types = types_of(symbol, type_dict)
+    requests = _requests(grad_req, symbol.list_arguments())
+    states = auxiliary(shapes.nodes)
+    args: dict[str, NDArray] = {}
+    grads: dict[str, NDArray | None] = {}
+    aux: dict[str, NDArray] = {}
+    for node in shapes.nodes:
+        if node.op is not None:
+            continue
+        shape, kind = _known(shapes, node), types[id(node), 0].torch
+        # a pool of its own for what is not shared: one way of making arrays
+        where = pool if pool is not None and node.name in shared else Pool()
+        if id(node) in states:
+            aux[node.name] = _from_pool(where.aux, node.name, shape, kind, ctx)
+            continue
+        args[node.name] = _from_pool(where.args, node.name, shape, kind, ctx)
+        wanted = requests[node.name] != "null"
+        grads[node.name] = _from_pool(where.grads, node.name, shape, kind, ctx) if wanted else None
+    return Executor(symbol, ctx, args, grads, requests, aux, shapes)

@@ -1,0 +1,370 @@
+"""Symbol: a view of some outputs of a graph."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from .._graph import Entry, Node, auxiliary, in_order
+from .._ops.catalogue import OPERATORS
+from .._ops.registry import Operator
+from ..base import ArgumentError, numeric_types
+from ..context import Context, current_context
+from . import inference
+from .compose import compose
+
+HIDDEN_KEYS = ("ctx_group", "lr_mult", "wd_mult", "force_mirroring", "mirror_stage")
+"""Free-form attributes that may be asked for with and without their underscores."""
+
+
+class Symbol:
+    """One or more outputs of a graph of operators.
+
+    Symbols are made by `Variable`, by the functions of ``sym``, by arithmetic, and by loading a file. They hold no
+    data: `bind` or `simple_bind` gives an executor that does.
+
+    Examples
+    --------
+    >>> import rennet as mx
+    >>> x = mx.sym.Variable("x")
+    >>> y = mx.sym.FullyConnected(x, num_hidden=4, name="fc")
+    >>> y.list_arguments()
+    ['x', 'fc_weight', 'fc_bias']
+    >>> y.infer_shape(x=(2, 3))
+    ([(2, 3), (4, 3), (4,)], [(2, 4)], [])
+    """
+
+    __slots__ = ("__weakref__", "_outputs")
+    __array_priority__ = 1000.0
+
+    def __init__(self, outputs: Sequence[Entry]) -> None:
+        self._outputs = list(outputs)
+
+    # names and structure
+
+    @property
+    def name(self) -> str | None:
+        """The node's name; None for a group."""
+        nodes = {id(node): node for node, _ in self._outputs}
+        return next(iter(nodes.values())).name if len(nodes) == 1 else None
+
+    def list_outputs(self) -> list[str]:
+        """Names of the outputs."""
+        return [node.output_names[index] for node, index in self._outputs]
+
+    def _variables(self) -> tuple[list[Node], set[int]]:
+        nodes = in_order(self._outputs)
+        return [node for node in nodes if node.op is None], auxiliary(nodes)
+
+    def list_arguments(self) -> list[str]:
+        """Names of the variables that must be given, in the order of `bind`'s arguments."""
+        variables, states = self._variables()
+        return [node.name for node in variables if id(node) not in states]
+
+    def list_auxiliary_states(self) -> list[str]:
+        """Names of the auxiliary states."""
+        variables, states = self._variables()
+        return [node.name for node in variables if id(node) in states]
+
+    def list_inputs(self) -> list[str]:
+        """Names of arguments and auxiliary states together."""
+        return [node.name for node in self._variables()[0]]
+
+    def get_internals(self) -> Symbol:
+        """A group of every output of every node."""
+        return Symbol([(node, i) for node in in_order(self._outputs) for i in range(node.num_outputs)])
+
+    def get_children(self) -> Symbol | None:
+        """A group of the direct inputs; None for a variable."""
+        entries = [entry for node in dict.fromkeys(node for node, _ in self._outputs) for entry in node.inputs]
+        return Symbol(entries) if entries else None
+
+    @property
+    def num_outputs(self) -> int:
+        """How many outputs this symbol has."""
+        return len(self._outputs)
+
+    def __len__(self) -> int:
+        return len(self._outputs)
+
+    def __iter__(self) -> Iterator[Symbol]:
+        return (Symbol([entry]) for entry in self._outputs)
+
+    def __getitem__(self, index: int | str | slice) -> Symbol:
+        if isinstance(index, slice):
+            return Symbol(self._outputs[index])
+        if isinstance(index, str):
+            places = [place for place, name in enumerate(self.list_outputs()) if name == index]
+            if len(places) != 1:
+                found = "no output is" if not places else f"{len(places)} outputs are"
+                raise ArgumentError(f"{found} called {index!r}; outputs: {_shortened(self.list_outputs())}")
+            index = places[0]
+        if not -len(self._outputs) <= index < len(self._outputs):
+            raise IndexError(f"output {index} of a symbol with {len(self._outputs)}")
+        return Symbol([self._outputs[index]])
+
+    def __repr__(self) -> str:
+        if self.name is not None:
+            return f"<Symbol {self.name}>"
+        return f"<Symbol group [{', '.join(node.name for node, _ in self._outputs)}]>"
+
+    def __bool__(self) -> bool:
+        raise NotImplementedError("a Symbol has no truth value; it has no data yet")
+
+    __hash__ = object.__hash__
+
+    def __copy__(self) -> Symbol:
+        return Symbol(self._outputs)
+
+    def __deepcopy__(self, memo: Any) -> Symbol:
+        return self._rebuilt({})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from .files import load_json  # files needs this class
+
+        return load_json, (self.tojson(remove_amp_cast=False),)
+
+    def __call__(self, *args: Symbol, name: str | None = None, **kwargs: Symbol) -> Symbol:
+        """A copy of this graph with some of its variables replaced by other symbols, given in order or by name."""
+        variables = [node for node in in_order(self._outputs) if node.op is None]
+        by_name = {**dict(zip((node.name for node in variables), args, strict=False)), **kwargs}
+        unknown = sorted(set(by_name) - {node.name for node in variables})
+        if unknown or len(args) > len(variables):
+            raise ArgumentError(f"this symbol has no variables {unknown}; it has {_shortened(self.list_inputs())}")
+        result = self._rebuilt({node: by_name[node.name]._outputs[0] for node in variables if node.name in by_name})
+        if name is not None and len(result._outputs) == 1:
+            result._outputs[0][0].name = name
+        return result
+
+    def _rebuilt(self, replaced: Mapping[Node, Entry]) -> Symbol:
+        new: dict[int, Node] = {}
+
+        def entry(old: Entry) -> Entry:
+            return replaced[old[0]] if old[0] in replaced else (new[id(old[0])], old[1])
+
+        for node in in_order(self._outputs):
+            if node not in replaced:
+                copied = Node(node.op, node.name, node.attrs, [entry(e) for e in node.inputs], node.parsed)
+                copied.subgraphs = node.subgraphs
+                new[id(node)] = copied
+        return Symbol([entry(e) for e in self._outputs])
+
+    # attributes
+
+    def attr(self, key: str) -> str | None:
+        """One attribute of this symbol's node."""
+        return self.list_attr().get(key) if len(self._outputs) == 1 else None
+
+    def list_attr(self, recursive: bool = False) -> dict[str, str]:
+        """All attributes of this symbol's node."""
+        if recursive:
+            raise ArgumentError("list_attr(recursive=True) has been replaced by attr_dict()")
+        return _visible(self._outputs[0][0].attrs)
+
+    def attr_dict(self) -> dict[str, dict[str, str]]:
+        """The attributes of every node that has any, by the node's name."""
+        return {node.name: _visible(node.attrs) for node in in_order(self._outputs) if node.attrs}
+
+    def _set_attr(self, **attributes: str) -> None:
+        for key, value in attributes.items():
+            if not isinstance(value, str):
+                raise ArgumentError(f"attribute {key}: expected a string, got {type(value).__name__}")
+            hidden = f"__{key}__" if key in HIDDEN_KEYS else key
+            for node, _ in self._outputs:
+                node.attrs[hidden] = value
+
+    # inference
+
+    def infer_shape(self, *args: Any, **kwargs: Any) -> tuple[Any, Any, Any]:
+        """Shapes of arguments, outputs and auxiliary states, from the shapes of some arguments.
+
+        Parameters
+        ----------
+        *args, **kwargs : tuple of int
+            Shapes in the order of `list_arguments`, or by name. 0 stands for an unknown dimension.
+
+        Returns
+        -------
+        tuple of three lists, or (None, None, None) with a warning if too little is known.
+        """
+        return inference.infer_shape(self, args, kwargs, partial=False)
+
+    def infer_shape_partial(self, *args: Any, **kwargs: Any) -> tuple[Any, Any, Any]:
+        """As `infer_shape`, but returns what is known, with 0 for what is not."""
+        return inference.infer_shape(self, args, kwargs, partial=True)
+
+    def infer_type(self, *args: Any, **kwargs: Any) -> tuple[Any, Any, Any]:
+        """Element types of arguments, outputs and auxiliary states, from those of some arguments."""
+        return inference.infer_type(self, args, kwargs)
+
+    # leaving
+
+    def tojson(self, remove_amp_cast: bool = True) -> str:
+        """The graph as MXNet's JSON."""
+        from .files import to_json  # files needs this class
+
+        return to_json(self)
+
+    def save(self, fname: str | os.PathLike[str], remove_amp_cast: bool = True) -> None:
+        """Write the graph to a file that real MXNet reads, whole or not at all."""
+        from .files import save
+
+        save(fname, self)
+
+    # running
+
+    def bind(
+        self,
+        ctx: Context | None = None,
+        args: Any = None,
+        args_grad: Any = None,
+        grad_req: Any = "write",
+        aux_states: Any = None,
+        group2ctx: Any = None,
+        shared_exec: Any = None,
+    ) -> Any:
+        """An executor over given arrays; see `rennet.executor.Executor`."""
+        from ..executor import bind  # the executor runs symbols, so it stands above them
+
+        return bind(self, ctx or current_context(), args, args_grad, grad_req, aux_states)
+
+    def simple_bind(
+        self,
+        ctx: Context | None = None,
+        grad_req: Any = "write",
+        type_dict: Mapping[str, Any] | None = None,
+        stype_dict: Any = None,
+        group2ctx: Any = None,
+        shared_arg_names: Any = None,
+        shared_exec: Any = None,
+        shared_buffer: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        """An executor whose arrays are made here, from the shapes of the inputs given by name."""
+        from ..executor import simple_bind
+
+        return simple_bind(self, ctx or current_context(), grad_req, type_dict or {}, kwargs)
+
+    def eval(self, ctx: Context | None = None, **kwargs: Any) -> list[Any]:
+        """The outputs for arguments given by name, without gradients."""
+        return self.bind(ctx, kwargs, grad_req="null").forward()
+
+    # arithmetic
+
+    def __add__(self, other: Any) -> Symbol:
+        return _arithmetic("_plus", "_PlusScalar", self, other)
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> Symbol:
+        return _arithmetic("_minus", "_MinusScalar", self, other)
+
+    def __rsub__(self, other: Any) -> Symbol:
+        return _arithmetic("_minus", "_RMinusScalar", self, other, True)
+
+    def __mul__(self, other: Any) -> Symbol:
+        return _arithmetic("_mul", "_MulScalar", self, other)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Any) -> Symbol:
+        return _arithmetic("_div", "_DivScalar", self, other)
+
+    def __rtruediv__(self, other: Any) -> Symbol:
+        return _arithmetic("_div", "_RDivScalar", self, other, True)
+
+    def __mod__(self, other: Any) -> Symbol:
+        return _arithmetic("_mod", "_ModScalar", self, other)
+
+    def __rmod__(self, other: Any) -> Symbol:
+        return _arithmetic("_mod", "_RModScalar", self, other, True)
+
+    def __pow__(self, other: Any) -> Symbol:
+        return _arithmetic("_power", "_PowerScalar", self, other)
+
+    def __rpow__(self, other: Any) -> Symbol:
+        return _arithmetic("_power", "_rpower_scalar", self, other, True)
+
+    def __neg__(self) -> Symbol:
+        return self * -1.0
+
+    def __abs__(self) -> Symbol:
+        return Symbol([(compose(OPERATORS["abs"], "abs", [self], {}, {}), 0)])
+
+    def __eq__(self, other: object) -> Any:
+        return _arithmetic("_equal", "_equal_scalar", self, other)
+
+    def __ne__(self, other: object) -> Any:
+        return _arithmetic("_not_equal", "_not_equal_scalar", self, other)
+
+    def __gt__(self, other: Any) -> Symbol:
+        return _arithmetic("_greater", "_greater_scalar", self, other)
+
+    def __ge__(self, other: Any) -> Symbol:
+        return _arithmetic("_greater_equal", "_greater_equal_scalar", self, other)
+
+    def __lt__(self, other: Any) -> Symbol:
+        return _arithmetic("_lesser", "_lesser_scalar", self, other)
+
+    def __le__(self, other: Any) -> Symbol:
+        return _arithmetic("_lesser_equal", "_lesser_equal_scalar", self, other)
+
+    def __getattr__(self, name: str) -> Any:
+        # operators whose first input is the symbol itself are methods too
+        operator = OPERATORS.get(name)
+        if operator is None or name.startswith("_") or not (operator.inputs or operator.variadic):
+            raise AttributeError(f"'Symbol' object has no attribute {name!r}")
+        return functools.partial(_call_method, self, name, operator)
+
+    def reshape(self, *shape: Any, **kwargs: Any) -> Symbol:
+        """The same elements in another shape, by the codes of the ``Reshape`` operator."""
+        if shape:
+            kwargs["shape"] = shape[0] if len(shape) == 1 and isinstance(shape[0], list | tuple) else shape
+        return _call_method(self, "reshape", OPERATORS["Reshape"], **kwargs)
+
+
+def _call_method(symbol: Symbol, alias: str, operator: Operator, *args: Any, **kwargs: Any) -> Symbol:
+    return call(operator, alias, (symbol, *args), kwargs)
+
+
+def call(operator: Operator, alias: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Symbol:
+    """``sym.alias(*args, **kwargs)``: symbols are inputs, everything else attributes, in order."""
+    if operator.variadic and len(args) == 1 and isinstance(args[0], list | tuple):
+        args = args[0]
+    symbols = [arg for arg in args if isinstance(arg, Symbol)]
+    if len(symbols) != len(args):
+        rest = args[len(symbols) :]
+        misplaced = next((arg for arg in args[: len(symbols)] if not isinstance(arg, Symbol)), None)
+        if misplaced is not None or operator.variadic or len(rest) > len(operator.attributes):
+            culprit = misplaced if misplaced is not None else rest[0]
+            raise ArgumentError(f"{operator.name}: expected Symbols as inputs, got {type(culprit).__name__}")
+        kwargs = {**dict(zip(operator.attributes, rest, strict=False)), **kwargs}
+    by_name = {key: value for key, value in kwargs.items() if isinstance(value, Symbol)}
+    attributes = {
+        key: value
+        for key, value in kwargs.items()
+        if key not in by_name and not (value is None and key in operator.inputs)
+    }
+    node = compose(operator, alias, symbols, by_name, attributes)
+    return Symbol([(node, index) for index in range(node.num_outputs)])
+
+
+def _arithmetic(pair: str, scalar: str, symbol: Symbol, other: Any, reflected: bool = False) -> Any:
+    if isinstance(other, Symbol):
+        sides = [other, symbol] if reflected else [symbol, other]
+        return call(OPERATORS[pair], pair, sides, {})
+    if isinstance(other, numeric_types):
+        return call(OPERATORS[scalar], scalar, [symbol], {"scalar": other})
+    return NotImplemented
+
+
+def _visible(attrs: Mapping[str, str]) -> dict[str, str]:
+    bare = {key: attrs[f"__{key}__"] for key in HIDDEN_KEYS if f"__{key}__" in attrs}
+    return {**attrs, **bare}
+
+
+def _shortened(names: Sequence[str], limit: int = 12) -> str:
+    more = f", ... ({len(names)} in all)" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
