@@ -1,0 +1,36 @@
+"""Optimizers: the contract, the rules, and the updater that keeps their states. May import rooms 1 to 7.
+
+The file of an updater's states
+-------------------------------
+`Updater.get_states` gives a plain ``.params`` container, which ``nd.load`` reads too. Its first array, ``header``, is
+UTF-8 JSON as uint8::
+
+    {"format": "rennet optimizer states 1",
+     "optimizer": "Adam",                            name of the class
+     "num_update": 20,
+     "update_counts": [[0, 3, 20], ...],             device, parameter's index, number of updates
+     "states": [[3, {"tuple": [{"array": "state:3:0"}, {"array": "state:3:1"}]}], ...],
+     "numbers": {"lr": {"value": 0.1}, "lr_mult": {"pairs": []}, ...} or null,
+     "scheduler": ["FactorScheduler", {"base_lr": {"value": 0.05}, ...}] or null}
+
+A state is ``{"array": name}``, ``{"tuple": [...]}``, ``{"list": [...]}`` or ``{"value": ...}`` for None, numbers and
+text. The arrays follow, named ``state:<index>:<path through tuples and lists, dotted>``. ``numbers`` and ``scheduler``
+hold the plain attributes of the optimizer and its scheduler if ``dump_optimizer`` was asked for; attributes of other
+kinds (graphs, functions) stay as they are in the optimizer that reads the file.
+"""
+
+from __future__ import annotations
+
+from .contract import Optimizer
+from .rules import SGD, Adam
+from .updater import Updater
+
+__all__ = ["SGD", "Adam", "Optimizer", "Updater", "create", "get_updater", "register"]
+
+create = Optimizer.create_optimizer
+register = Optimizer.register
+
+
+def get_updater(optimizer: Optimizer) -> Updater:
+    """An `Updater` for the optimizer."""
+    return Updater(optimizer)

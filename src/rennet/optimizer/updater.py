@@ -1,0 +1,110 @@
+"""Updater: an optimizer together with the states of all parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..ndarray import NDArray
+from .contract import Optimizer
+from .states_file import dump_states, load_states
+
+
+class Updater:
+    """Applies an optimizer, and keeps what it must remember of each parameter.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        The optimizer.
+
+    Attributes
+    ----------
+    optimizer : Optimizer
+        As given.
+    states : dict
+        What `Optimizer.create_state_multi_precision` made, by index; filled when an index is first seen.
+
+    Examples
+    --------
+    >>> import rennet as mx
+    >>> from rennet import optimizer
+    >>> update = optimizer.get_updater(optimizer.create("sgd", learning_rate=0.5))
+    >>> weights = [mx.nd.ones((2,)), mx.nd.ones((1,))]
+    >>> update([0, 1], [mx.nd.ones((2,)), mx.nd.zeros((1,))], weights)
+    >>> [weight.asnumpy().tolist() for weight in weights]
+    [[0.5, 0.5], [1.0]]
+    """
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self.optimizer = optimizer
+        self.states: dict[Any, Any] = {}
+        self._elsewhere: set[Any] = set()
+        """Indices whose states came from a file and may lie on another device than the weight."""
+
+    def __call__(self, index: Any, grad: Any, weight: Any) -> None:
+        """Update one parameter, or each of a list.
+
+        Parameters
+        ----------
+        index : int or str, or list of such
+            The parameters' indices.
+        grad, weight : NDArray, or list of NDArray
+            Gradients and parameters; the latter change in place.
+        """
+        optimizer = self.optimizer
+        if not isinstance(index, list | tuple):
+            index, grad, weight = [index], [grad], [weight]
+        if weight:
+            optimizer._set_current_context(weight[0].context.device_id)
+        states = [self._state(name, each) for name, each in zip(index, weight, strict=True)]
+        if not optimizer.aggregate_num:
+            for name, each, gradient, state in zip(index, weight, grad, states, strict=True):
+                optimizer.update_multi_precision(name, each, gradient, state)
+            return
+        for part in _slices(len(index), optimizer.aggregate_num):
+            optimizer.update_multi_precision(list(index[part]), list(weight[part]), list(grad[part]), states[part])
+
+    def _state(self, index: Any, weight: NDArray) -> Any:
+        if index not in self.states:
+            self.states[index] = self.optimizer.create_state_multi_precision(index, weight)
+        elif index in self._elsewhere:
+            self._elsewhere.remove(index)
+            self.states[index] = _moved(self.states[index], weight)
+        return self.states[index]
+
+    def get_states(self, dump_optimizer: bool = False) -> bytes:
+        """All states and update counts as the bytes of a file; see `rennet.optimizer`.
+
+        Parameters
+        ----------
+        dump_optimizer : bool
+            Whether to save the optimizer's numbers too: learning rate, momentum, where the schedule stands, ...
+        """
+        return dump_states(self.optimizer, self.states, dump_optimizer)
+
+    def set_states(self, states: bytes) -> None:
+        """Put back what `get_states` gave: states, update counts and, if it was saved, the optimizer's numbers.
+
+        Raises
+        ------
+        FormatError
+            The bytes are damaged, or of another kind of optimizer.
+        NotSupportedError
+            They are a pickle, as MXNet writes.
+        """
+        self.states = load_states(self.optimizer, bytes(states))
+        self._elsewhere = set(self.states)
+
+
+def _slices(count: int, size: int) -> Iterator[slice]:
+    for start in range(0, count, size):
+        yield slice(start, min(start + size, count))
+
+
+def _moved(state: Any, weight: NDArray) -> Any:
+    if isinstance(state, NDArray):
+        return state.as_in_context(weight.context)
+    if isinstance(state, list | tuple):
+        return type(state)(_moved(each, weight) for each in state)
+    return state
