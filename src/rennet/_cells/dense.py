@@ -1,0 +1,87 @@
+"""One step of a cell whose projections are dense layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from .._recurrence.modes import Mode
+from .._recurrence.pointwise import Ops
+from .naming import call_it
+
+
+class DenseWeights(NamedTuple):
+    """``i2h_weight`` ``(G*H, I)``, ``i2h_bias`` ``(G*H,)``, ``h2h_weight`` ``(G*H, H)``, ``h2h_bias`` ``(G*H,)``."""
+
+    i2h_weight: Any
+    i2h_bias: Any
+    h2h_weight: Any
+    h2h_bias: Any
+
+
+def activate(F: Any, data: Any, activation: str | Callable[..., Any], **kwargs: Any) -> Any:
+    """An activation given by name, or any function of one array or symbol."""
+    if isinstance(activation, str):
+        return F.Activation(data, act_type=activation, **kwargs)
+    return activation(data, **kwargs)
+
+
+def dense_step(
+    F: Any,
+    mode: Mode,
+    hidden: int,
+    weights: DenseWeights,
+    inputs: Any,
+    states: Sequence[Any],
+    name: str,
+    squash: str | Callable[..., Any] = "tanh",
+    gate: str | Callable[..., Any] = "sigmoid",
+    projection_name: str | None = None,
+) -> list[Any]:
+    """The new states, of which the first is also the output.
+
+    Parameters
+    ----------
+    F : module
+        ``nd`` or ``sym``.
+    mode : Mode
+        The row of the table of recurrences.
+    hidden : int
+        Units.
+    weights : DenseWeights
+        The cell's parameters.
+    inputs, states
+        ``(N, I)`` and the states before the step.
+    name : str
+        Prefix of this step's names: ``lstm_t0_`` gives ``lstm_t0_i2h``, ``lstm_t0_state``, ``lstm_t0_out``.
+    squash, gate : str or callable
+        Activations of candidates and gates.
+    projection_name : str, optional
+        Prefix of ``i2h`` and ``h2h`` where it is another.
+    """
+    units = hidden * mode.num_gates
+    projection = name if projection_name is None else projection_name
+    i2h = F.FullyConnected(
+        data=inputs,
+        weight=weights.i2h_weight,
+        bias=weights.i2h_bias,
+        num_hidden=units,
+        name=f"{projection}i2h",
+    )
+    h2h = F.FullyConnected(
+        data=states[0],
+        weight=weights.h2h_weight,
+        bias=weights.h2h_bias,
+        num_hidden=units,
+        name=f"{projection}h2h",
+    )
+    ops = Ops(
+        split=lambda data, parts: F.SliceChannel(data, num_outputs=parts),
+        gate=lambda data: activate(F, data, gate),
+        squash=lambda data: activate(F, data, squash),
+    )
+    new = mode.step(ops, i2h, h2h, states)
+    call_it(new[0], f"{name}out")
+    if len(new) > 1:
+        call_it(new[1], f"{name}state")
+    return new

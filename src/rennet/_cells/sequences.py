@@ -1,0 +1,62 @@
+"""Sequences in their two forms, one array with a time axis or a list of steps, and the way from one to the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..base import ArgumentError
+from ..ndarray import NDArray
+from ..symbol import Symbol
+
+
+def time_axis(layout: str) -> int:
+    """Where time is: 1 in ``NTC``, 0 in ``TNC``."""
+    if sorted(layout) != sorted(set(layout)) or not {"T", "N"} <= set(layout):
+        raise ArgumentError(f"layout: expected a word such as 'NTC' or 'TNC', with one T and one N; got {layout!r}")
+    return layout.index("T")
+
+
+def is_merged(sequence: Any) -> bool:
+    """Is it one array or symbol, not a list of steps."""
+    return isinstance(sequence, Symbol | NDArray)
+
+
+def as_steps(F: Any, length: int | None, sequence: Any, layout: str, splitter: str = "split") -> list[Any]:
+    """The steps, each without the time axis; `splitter` is what the operator is called by, and so how they are named."""
+    axis = time_axis(layout)
+    if is_merged(sequence):
+        if isinstance(sequence, Symbol) and len(sequence.list_outputs()) != 1:
+            raise ArgumentError(
+                f"unroll: inputs: expected one symbol or a list of {length}, got a symbol with "
+                f"{len(sequence.list_outputs())} outputs; list(inputs) makes a list of them"
+            )
+        parts = getattr(F, splitter)(sequence, axis=axis, num_outputs=length, squeeze_axis=1)
+        return [parts] if isinstance(parts, NDArray) else list(parts)
+    return _checked(length, sequence)
+
+
+def as_merged(F: Any, length: int | None, sequence: Any, layout: str) -> Any:
+    """One array or symbol with a time axis."""
+    axis = time_axis(layout)
+    if is_merged(sequence):
+        return sequence
+    steps = [F.expand_dims(step, axis=axis) for step in _checked(length, sequence)]
+    return F.Concat(*steps, dim=axis)
+
+
+def in_form(F: Any, length: int | None, sequence: Any, layout: str, merge: bool | None) -> Any:
+    """Merged if `merge`, steps if it is False, as it comes if None."""
+    if merge is None:
+        return sequence if is_merged(sequence) else _checked(length, sequence)
+    return as_merged(F, length, sequence, layout) if merge else as_steps(F, length, sequence, layout)
+
+
+def _checked(length: int | None, sequence: Any) -> list[Any]:
+    if sequence is None:
+        raise ArgumentError("unroll: inputs: expected a symbol or a list of symbols, got None")
+    if not isinstance(sequence, Sequence):
+        raise ArgumentError(f"unroll: inputs: expected a symbol or a list of symbols, got {type(sequence).__name__}")
+    if length is not None and len(sequence) != length:
+        raise ArgumentError(f"unroll: length is {length}, but inputs has {len(sequence)} steps")
+    return list(sequence)

@@ -1,0 +1,7 @@
+"""``mx.mod``: training and running symbols. May import rooms 1 to 9, no other surface."""
+
+from .base_module import BaseModule
+from .bucketing_module import BucketingModule
+from .module import Module
+
+__all__ = ["BaseModule", "BucketingModule", "Module"]

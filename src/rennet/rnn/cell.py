@@ -1,0 +1,236 @@
+"""What every symbolic cell is: parameters, states, stepping, unrolling, and the two forms of its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from .. import symbol
+from .._cells.sequences import as_steps, in_form
+from ..base import ArgumentError, NotSupportedError
+from ..ndarray import NDArray, concatenate
+from ..symbol import Symbol
+
+Weights = dict[str, NDArray]
+
+
+class RNNParams:
+    """Holds the variables of one or more cells, so that cells can share them.
+
+    Parameters
+    ----------
+    prefix : str
+        Put before the name of every variable made here.
+
+    Examples
+    --------
+    >>> params = RNNParams("enc_")
+    >>> params.get("i2h_weight").name, params.get("i2h_weight") is params.get("i2h_weight")
+    ('enc_i2h_weight', True)
+    """
+
+    def __init__(self, prefix: str = "") -> None:
+        self._prefix = prefix
+        self._params: dict[str, Symbol] = {}
+
+    def get(self, name: str, **kwargs: Any) -> Symbol:
+        """The variable `name`, made with `kwargs` (those of `symbol.Variable`) if there is none yet."""
+        full = self._prefix + name
+        if full not in self._params:
+            self._params[full] = symbol.Variable(full, **kwargs)
+        return self._params[full]
+
+
+class BaseRNNCell:
+    """A recurrent cell in symbolic form.
+
+    A cell is called to make one step, or unrolled over a sequence. A subclass says what its states are
+    (`state_info`) and makes a step (`__call__`).
+
+    Parameters
+    ----------
+    prefix : str
+        Put before the names of parameters, steps and begin states.
+    params : RNNParams, optional
+        Where the parameters come from; made afresh, with `prefix`, if None.
+    """
+
+    def __init__(self, prefix: str = "", params: RNNParams | None = None) -> None:
+        self._own_params = params is None
+        self._prefix = prefix
+        self._params = RNNParams(prefix) if params is None else params
+        self._modified = False
+        self.reset()
+
+    def reset(self) -> None:
+        """Start counting steps anew, here and in every cell inside, before the cell is used in another graph."""
+        self._init_counter = -1
+        self._counter = -1
+        for cell in getattr(self, "_cells", ()):
+            cell.reset()
+
+    def __call__(self, inputs: Symbol, states: Any) -> tuple[Symbol, list[Any]]:
+        """One step.
+
+        Parameters
+        ----------
+        inputs : Symbol
+            ``(N, I)``.
+        states : list of Symbol
+            The states from the step before, or from `begin_state`.
+
+        Returns
+        -------
+        output : Symbol
+            ``(N, H)``.
+        states : list of Symbol
+            The states after the step.
+        """
+        raise NotSupportedError(f"{type(self).__name__} cannot be stepped; unroll it")
+
+    @property
+    def params(self) -> RNNParams:
+        """The parameters, to be shared with another cell."""
+        self._own_params = False
+        return self._params
+
+    @property
+    def state_info(self) -> list[dict[str, Any]]:
+        """Shape (0 for the batch) and layout of each state."""
+        raise NotImplementedError
+
+    @property
+    def state_shape(self) -> list[tuple[int, ...]]:
+        """Shape of each state."""
+        return [info["shape"] for info in self.state_info]
+
+    @property
+    def _gate_names(self) -> tuple[str, ...]:
+        """Suffixes of the gates whose matrices are stacked; empty if nothing is."""
+        return ()
+
+    @property
+    def _weights_prefix(self) -> str:
+        """What the parameters' names begin with: another cell's prefix where the parameters are shared."""
+        return self._params._prefix
+
+    def _adopt(self, params: RNNParams) -> None:
+        """Use the variables of `params` in place of own ones of the same name."""
+        self.params._params.update(params._params)
+
+    def begin_state(self, func: Callable[..., Symbol] = symbol.zeros, **kwargs: Any) -> list[Any]:
+        """States to begin a sequence with.
+
+        Parameters
+        ----------
+        func : callable
+            Makes each state: `symbol.zeros`, `symbol.ones`, `symbol.random.uniform`, or `symbol.Variable` to feed it.
+        **kwargs
+            Passed on to `func`, with the state's name and shape.
+        """
+        if self._modified:
+            raise ArgumentError(
+                f"{type(self).__name__} has been modified by another cell (such as ZoneoutCell); "
+                "call that one, not the cell inside"
+            )
+        states = []
+        for info in self.state_info:
+            self._init_counter += 1
+            name = f"{self._prefix}begin_state_{self._init_counter}"
+            states.append(func(name=name, **{**kwargs, **(info or {})}))
+        return states
+
+    def unpack_weights(self, args: Mapping[str, NDArray]) -> Weights:
+        """The weights with each gate's matrix under a name of its own: ``lstm_i2h_f_weight`` and so on.
+
+        Parameters
+        ----------
+        args : dict of str to NDArray
+            Parameters, usually from ``Module.get_params()[0]``; those of other cells are kept as they are.
+        """
+        args = dict(args)
+        for packed, unpacked in self._weight_names():
+            if all(name in args for name in unpacked):
+                continue  # done already, by a cell that shares these parameters
+            whole = take_weight(args, packed, "unpack_weights")
+            rows = whole.shape[0] // len(unpacked)
+            for place, name in enumerate(unpacked):
+                args[name] = whole[place * rows : (place + 1) * rows].copy()
+        return args
+
+    def pack_weights(self, args: Mapping[str, NDArray]) -> Weights:
+        """The reverse of `unpack_weights`."""
+        args = dict(args)
+        for packed, unpacked in self._weight_names():
+            if packed not in args:
+                args[packed] = concatenate([take_weight(args, name, "pack_weights") for name in unpacked])
+        return args
+
+    def _weight_names(self) -> Iterator[tuple[str, list[str]]]:
+        """Each stacked parameter, and the gates' parameters that it is made of."""
+        for group in ("i2h", "h2h") if self._gate_names else ():
+            for kind in ("weight", "bias"):
+                stem = self._weights_prefix + group
+                yield f"{stem}_{kind}", [f"{stem}{gate}_{kind}" for gate in self._gate_names]
+
+    def unroll(
+        self,
+        length: int,
+        inputs: Any,
+        begin_state: Any = None,
+        layout: str = "NTC",
+        merge_outputs: bool | None = None,
+    ) -> tuple[Any, list[Any]]:
+        """The cell over a sequence.
+
+        Parameters
+        ----------
+        length : int
+            Number of steps.
+        inputs : Symbol or list of Symbol
+            One symbol with a time axis by `layout`, or a list of steps ``(N, I)``.
+        begin_state : list of Symbol, optional
+            States to begin with; `begin_state()` by default.
+        layout : str
+            ``'NTC'`` or ``'TNC'``.
+        merge_outputs : bool, optional
+            True for one output symbol, False for a list of steps, None for whichever comes naturally.
+
+        Returns
+        -------
+        outputs : Symbol or list of Symbol
+            The outputs of all steps.
+        states : list of Symbol
+            The states after the last step.
+        """
+        self.reset()
+        steps = as_steps(symbol, length, inputs, layout)
+        states = self.begin_state() if begin_state is None else begin_state
+        outputs = []
+        for step in steps:
+            output, states = self(step, states)
+            outputs.append(output)
+        return in_form(symbol, length, outputs, layout, merge_outputs), states
+
+    def _get_activation(self, inputs: Symbol, activation: str | Callable[..., Symbol], **kwargs: Any) -> Symbol:
+        """An activation by name or as a function; for cells written by users."""
+        if isinstance(activation, str):
+            return symbol.Activation(inputs, act_type=activation, **kwargs)
+        return activation(inputs, **kwargs)
+
+
+def take_weight(args: Weights, name: str, what: str) -> NDArray:
+    """Take a parameter out of `args`; a missing one is an error that names the nearest there is."""
+    if name in args:
+        return args.pop(name)
+    # a name ends in group, gate and kind, or is that of a fused cell's vector
+    parts = 1 if name.endswith("parameters") else 3
+    tail = name.rsplit("_", parts)[-parts:]
+    similar = sorted(key for key in args if key.rsplit("_", parts)[-parts:] == tail)
+    hint = f"; there is {', '.join(similar[:3])}: is the cell's prefix right?" if similar else ""
+    raise ArgumentError(f"{what}: expected a parameter {name!r}, found {_shortened(sorted(args))}{hint}")
+
+
+def _shortened(names: Sequence[str], limit: int = 12) -> str:
+    more = f", ... ({len(names)} in all)" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more if names else "none"
