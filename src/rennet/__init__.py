@@ -1,0 +1,32 @@
+"""rennet: MXNet's recurrent-network API on PyTorch tensors, as ``import rennet as mx``. Names only; may import every room."""
+
+from . import (
+    attribute,
+    autograd,
+    base,
+    callback,
+    context,
+    executor,
+    initializer,
+    io,
+    lr_scheduler,
+    metric,
+    model,
+    module,
+    name,
+    ndarray,
+    optimizer,
+    random,
+    rnn,
+    symbol,
+)
+from . import initializer as init
+from . import module as mod
+from . import ndarray as nd
+from . import optimizer as opt
+from . import symbol as sym
+from .attribute import AttrScope
+from .base import MXNetError
+from .context import Context, cpu, cpu_pinned, current_context, gpu, gpu_memory_info, num_gpus
+
+__version__ = "0.1.0"
