@@ -15,7 +15,7 @@ ROOMS = [
     ["base", "_dtypes", "context", "name", "attribute", "_state"],
     ["_recurrence"],
     ["_formats"],
-    ["_kernels"],
+    ["_kernels", "runtime"],
     ["_ops"],
     ["ndarray", "autograd", "random"],
     ["_graph", "executor", "_passes", "symbol"],

@@ -18,6 +18,7 @@ from . import (
     optimizer,
     random,
     rnn,
+    runtime,
     symbol,
 )
 from . import initializer as init

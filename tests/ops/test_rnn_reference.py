@@ -19,7 +19,7 @@ from rennet._kernels.reference import Reference
 from rennet._kernels.torch_fused import TorchFused
 from rennet._recurrence.layout import Layout
 from rennet._recurrence.modes import MODES
-from rennet.base import ArgumentError, ShapeError
+from rennet.base import ArgumentError, NotSupportedError, ShapeError
 
 from . import torch_rnn
 
@@ -99,7 +99,9 @@ def test_the_backends_and_torch_agree(
         assert_all_close(gradients, expected_gradients, 1e-12, f"{backend.name}, {layout}: gradient")
 
 
-@pytest.mark.parametrize(("steps", "batch", "inputs", "hidden"), [(63, 2, 3, 5), (1, 63, 1, 1), (2, 1, 63, 1), (3, 5, 7, 63)])
+@pytest.mark.parametrize(
+    ("steps", "batch", "inputs", "hidden"), [(63, 2, 3, 5), (1, 63, 1, 1), (2, 1, 63, 1), (3, 5, 7, 63)]
+)
 @every_mode
 def test_odd_sizes(mode: str, steps: int, batch: int, inputs: int, hidden: int) -> None:
     layout = Layout(mode, hidden, 1, True)
@@ -139,8 +141,11 @@ def test_the_references_gradients_are_finite_differences(
 
 @pytest.mark.parametrize("projection", [None, 2])
 @pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("backend", [Reference(), TorchFused()], ids=lambda backend: backend.name)
 @every_mode
-def test_lengths_are_each_sequence_alone(mode: str, bidirectional: bool, projection: int | None) -> None:
+def test_lengths_are_each_sequence_alone(
+    mode: str, backend: Backend, bidirectional: bool, projection: int | None
+) -> None:
     if projection and mode != "lstm":
         pytest.skip("only an LSTM projects")
     layout = Layout(mode, 3, 1, bidirectional, projection)
@@ -150,7 +155,7 @@ def test_lengths_are_each_sequence_alone(mode: str, bidirectional: bool, project
     for row, length in enumerate(lengths):
         sample.inputs[0][length:, row] = np.nan
     leaves = _leaves(sample)
-    outputs = _layer(Reference(), layout, leaves, None, torch.tensor(lengths))
+    outputs = _layer(backend, layout, leaves, None, torch.tensor(lengths))
     torch.autograd.backward(outputs, [torch.tensor(head) for head in sample.heads])
     gradients = [leaf.grad.numpy() for leaf in leaves]  # pyright: ignore[reportOptionalMemberAccess]
     totals = np.zeros_like(sample.inputs[1])
@@ -160,9 +165,15 @@ def test_lengths_are_each_sequence_alone(mode: str, bidirectional: bool, project
         alone = _layer(Reference(), layout, cut)
         heads = [sample.heads[0][:length, row : row + 1], *[head[:, row : row + 1] for head in sample.heads[1:]]]
         # a sequence of no steps has no output to go back from
-        pairs = [(tensor, torch.tensor(head)) for tensor, head in zip(alone, heads, strict=True) if tensor.requires_grad]
-        found = torch.autograd.grad([t for t, _ in pairs], [data, vector, *states], [h for _, h in pairs], allow_unused=True)
-        own = [torch.zeros_like(leaf) if g is None else g for leaf, g in zip([data, vector, *states], found, strict=True)]
+        pairs = [
+            (tensor, torch.tensor(head)) for tensor, head in zip(alone, heads, strict=True) if tensor.requires_grad
+        ]
+        found = torch.autograd.grad(
+            [t for t, _ in pairs], [data, vector, *states], [h for _, h in pairs], allow_unused=True
+        )
+        own = [
+            torch.zeros_like(leaf) if g is None else g for leaf, g in zip([data, vector, *states], found, strict=True)
+        ]
         what = f"sequence {row} of length {length}"
         assert_close(outputs[0][:length, row : row + 1], alone[0].detach().numpy(), 1e-12, what)
         assert (outputs[0][length:, row] == 0).all(), what
@@ -183,7 +194,11 @@ def test_a_clipped_cell_is_what_goes_on() -> None:
     for slot in layout.slots(1):
         if (slot.group, slot.kind) == ("i2h", "bias"):
             vector[slot.offset : slot.offset + 4] = torch.tensor([30.0, 30.0, 30.0, 30.0])
-    data, state, cell = torch.zeros(3, 1, 1, dtype=DOUBLE), torch.zeros(1, 1, 1, dtype=DOUBLE), torch.zeros(1, 1, 1, dtype=DOUBLE)
+    data, state, cell = (
+        torch.zeros(3, 1, 1, dtype=DOUBLE),
+        torch.zeros(1, 1, 1, dtype=DOUBLE),
+        torch.zeros(1, 1, 1, dtype=DOUBLE),
+    )
     output, _, final = _layer(Reference(), layout, [data, vector, state, cell], Clip(-1.0, 1.5, False))
     assert_close(output.flatten(), np.tanh([1.0, 1.5, 1.5]), 1e-9, "output")
     assert final.item() == 1.5
@@ -278,7 +293,10 @@ class TestOperator:
     @pytest.mark.parametrize(
         ("attrs", "message"),
         [
-            ({"lstm_state_clip_min": -1.0}, "lstm_state_clip_min and lstm_state_clip_max go together; only one was given"),
+            (
+                {"lstm_state_clip_min": -1.0},
+                "lstm_state_clip_min and lstm_state_clip_max go together; only one was given",
+            ),
             ({"lstm_state_clip_min": 1.0, "lstm_state_clip_max": -1.0}, "lstm_state_clip_min 1.0 is above"),
             ({"p": 1.0}, r"RNN: p: expected a rate in \[0, 1\); got 1.0"),
         ],
@@ -294,7 +312,9 @@ class TestOperator:
     @pytest.mark.parametrize("mode", ["gru", "rnn_tanh", "rnn_relu"])
     def test_what_only_an_lstm_does(self, mode: str, attrs: dict[str, Any]) -> None:
         sample = torch_rnn.draw(Layout(mode, 3), 2, 2, 2, seed=0)
-        with pytest.raises(ArgumentError, match=f"apply to mode 'lstm', not '{mode}'|applies to mode 'lstm', not '{mode}'"):
+        with pytest.raises(
+            ArgumentError, match=f"apply to mode 'lstm', not '{mode}'|applies to mode 'lstm', not '{mode}'"
+        ):
             mx.nd.RNN(*self.arrays(sample), **sample.attrs(**attrs))
 
     @pytest.mark.parametrize(
@@ -323,8 +343,25 @@ def test_who_objects_to_what() -> None:
     narrow = plain._replace(projection_size=3)
     assert "fewer" in str(fused.why_not(narrow))
     assert fused.why_not(narrow._replace(projection_size=2)) is None
-    assert "lengths" in str(fused.why_not(plain._replace(has_lengths=True)))
     assert "empty" in str(fused.why_not(plain._replace(steps=0)))
     assert "torch.int64" in str(fused.why_not(plain._replace(dtype=torch.int64)))
     assert door.choose(plain).name == "torch"
-    assert door.choose(plain._replace(has_lengths=True)).name == "reference"
+    assert door.choose(plain._replace(clip=Clip(-1, 1, False))).name == "reference"
+
+
+def test_a_backend_can_be_pinned() -> None:
+    plain = _problem(Layout("lstm", 3), torch.zeros(2, 2, 2))
+    with door.pinned("reference"):
+        assert door.choose(plain).name == "reference"
+        with door.pinned("torch"):
+            assert door.choose(plain).name == "torch"
+            with pytest.raises(
+                NotSupportedError, match="'torch' does not take this problem: torch's layers do not clip"
+            ):
+                door.choose(plain._replace(clip=Clip(-1, 1, False)))
+    assert door.choose(plain).name == "torch"
+    with (
+        pytest.raises(ArgumentError, match="backend: expected one of reference, torch; got 'abacus'"),
+        door.pinned("abacus"),
+    ):
+        pass
