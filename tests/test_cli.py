@@ -87,7 +87,7 @@ MISTAKES = {
     "no such device": (["train", "--text", "text.txt", "--device", "tpu"], "--device"),
     "no run": (["train", "--resume"], "no run to resume"),
     "no model": (["sample", "nowhere"], "nowhere-vocab.json"),
-    "no prefix": (["sample"], "prefix"),
+    "no prefix": (["sample"], "PREFIX"),
     "no command": (["dance"], "dance"),
 }
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 
 from ._state import flags
-from .base import ArgumentError, MXNetError
+from .base import ArgumentError, MXNetError, ShapeError
 from .ndarray.array import NDArray, mark_variable
 
 __all__ = [
@@ -126,6 +127,8 @@ def _heads(heads: Any, head_grads: Any) -> tuple[list[torch.Tensor], list[torch.
     pairs: list[tuple[torch.Tensor, torch.Tensor]] = []
     for array, weight in zip(arrays, grads, strict=True):
         tensor = array.tensor
+        if weight is not None and weight.shape != array.shape:
+            raise ShapeError(f"head gradient: expected the head's shape {array.shape}, got {weight.shape}")
         if tensor.requires_grad:
             pairs.append((tensor, torch.ones_like(tensor) if weight is None else weight.tensor))
         elif not array._recorded:
@@ -154,7 +157,7 @@ def backward(
     tensors, grads = _heads(heads, head_grads)
     if not tensors:
         return
-    with _RecordingStateScope(False, train_mode):
+    with _RecordingStateScope(False, train_mode), _explained():
         torch.autograd.backward(tensors, grads, retain_graph=retain_graph)
 
 
@@ -165,21 +168,29 @@ def grad(
     retain_graph: bool | None = None,
     create_graph: bool = False,
     train_mode: bool = True,
-) -> Any:
-    """The gradients of `heads` with respect to `variables`, as new arrays; with `create_graph` differentiable again."""
+) -> list[NDArray]:
+    """The gradients of `heads` with respect to `variables`, as a list of new arrays.
+
+    With `create_graph` they can be differentiated again. What `backward` would write is left alone.
+    """
     tensors, grads = _heads(heads, head_grads)
     wanted = [variables] if isinstance(variables, NDArray) else list(variables)
-    with _RecordingStateScope(create_graph, train_mode):
-        found = [None] * len(wanted) if not tensors else torch.autograd.grad(
-            tensors,
-            [variable.tensor for variable in wanted],
-            grads,
-            retain_graph=retain_graph,
-            create_graph=create_graph,
-            allow_unused=True,
-        )
-    results = [
+    found: Sequence[torch.Tensor | None] = [None] * len(wanted)
+    if tensors:
+        with _RecordingStateScope(create_graph, train_mode), _explained():
+            leaves = [variable.tensor for variable in wanted]
+            found = torch.autograd.grad(tensors, leaves, grads, retain_graph=retain_graph, create_graph=create_graph)
+    return [
         NDArray(torch.zeros_like(variable.tensor) if gradient is None else gradient, variable.context)
         for variable, gradient in zip(wanted, found, strict=True)
     ]
-    return results[0] if isinstance(variables, NDArray) else results
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except (MXNetError, torch.OutOfMemoryError):
+        raise
+    except RuntimeError as error:
+        raise MXNetError(f"cannot differentiate: {error}") from error

@@ -16,7 +16,8 @@ from .ndarray.array import GRAD_REQS, NDArray
 from .symbol.inference import Shapes, shapes_of, types_of
 from .symbol.symbol import Symbol
 
-Call = tuple[Callable[..., Any], tuple[int, ...], tuple[int, ...]]
+Call = tuple[Callable[..., Any], tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+"""A function, the registers it reads and writes, and those that nobody reads after it."""
 
 
 class Program:
@@ -33,20 +34,23 @@ class Program:
 
     def _compile(self, shapes: Shapes, training: bool, device: torch.device) -> list[Call]:
         calls: list[Call] = []
-        for node in self.nodes:
+        wanted = set(self.outputs)
+        for node in reversed(self.nodes):
             if node.op is not None:
                 run = node.op.bind(_concrete(node, shapes), training, device)
                 ins = tuple(self.registers[id(child), index] for child, index in node.inputs)
                 outs = tuple(self.registers[id(node), index] for index in range(node.num_outputs))
-                calls.append((run, ins, outs))
-        return calls
+                last = tuple({*ins, *outs} - wanted)
+                wanted.update(ins)
+                calls.append((run, ins, outs, last))
+        return calls[::-1]
 
     def run(self, values: Mapping[int, Tensor], training: bool, monitor: Callable[[int, Tensor], None] | None) -> Any:
         """The outputs, for the tensors in the registers of the variables."""
         registers: list[Any] = [None] * len(self.registers)
         for place, tensor in values.items():
             registers[place] = tensor
-        for run, ins, outs in self._calls[training]:
+        for run, ins, outs, last in self._calls[training]:
             result = run(*[registers[i] for i in ins])
             if len(outs) == 1 and isinstance(result, Tensor):
                 registers[outs[0]] = result
@@ -56,6 +60,8 @@ class Program:
             if monitor is not None:
                 for place in outs:
                     monitor(place, registers[place])
+            for place in last:
+                registers[place] = None
         return [registers[place] for place in self.outputs]
 
 
@@ -170,6 +176,9 @@ class Executor:
         given = [out_grads] if isinstance(out_grads, NDArray) else out_grads
         if given is not None and len(given) != len(self._heads):
             raise ArgumentError(f"backward: expected {len(self._heads)} output gradients, got {len(given)}")
+        for place, (head, weight) in enumerate(zip(self._heads, given or (), strict=False)):
+            if weight is not None:
+                _check_shape(f"backward: output gradient {place}", tuple(head.shape), weight.shape)
         pairs = [
             (head, torch.ones_like(head) if given is None or given[i] is None else given[i].tensor)
             for i, head in enumerate(self._heads)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ class Case(NamedTuple):
 
     op: str
     make: Callable[[Draw], Inputs]
-    attrs: dict[str, Any] | Callable[[Draw], dict[str, Any]] = {}
+    attrs: Mapping[str, Any] | Callable[[Draw], dict[str, Any]] = MappingProxyType({})
     """Fixed, or made from the sizes that were drawn for the inputs."""
     training: bool = True
     differentiable: bool = True
@@ -108,14 +109,18 @@ def _selecting() -> Iterator[Case]:
         yield Case("pick", lambda d: [d.real("abc"), d.integers("1bc", -9, 9)], {"axis": 0, **options})
     yield Case("one_hot", lambda d: [d.integers("ab", -2, 7)], {"depth": 5})
     for dtype in ("float32", "float64", "int32"):
-        yield Case("one_hot", lambda d: [d.whole("a", "int32")], {"depth": 4, "on_value": 3, "off_value": -1, "dtype": dtype})
+        yield Case(
+            "one_hot", lambda d: [d.whole("a", "int32")], {"depth": 4, "on_value": 3, "off_value": -1, "dtype": dtype}
+        )
 
 
 def _reducing() -> Iterator[Case]:
     for name in ("sum", "mean", "prod", "max", "min"):
         values = (lambda d: [d.ties("abc")]) if name in ("max", "min") else lambda d: [d.nonzero("abc")]
         yield Case(name, values)
-        for axis, keepdims, exclude in itertools.product((None, (), 1, -1, (0, 2), (0, -1)), (False, True), (False, True)):
+        for axis, keepdims, exclude in itertools.product(
+            (None, (), 1, -1, (0, 2), (0, -1)), (False, True), (False, True)
+        ):
             if axis is not None or not exclude:
                 yield Case(name, values, {"axis": axis, "keepdims": keepdims, "exclude": exclude})
         yield Case(name, lambda d: [d.real("a")], {"axis": 0})
@@ -136,7 +141,9 @@ def _products() -> Iterator[Case]:
     yield Case("dot", lambda d: [d.real("k"), d.real("k")])
     yield Case("dot", lambda d: [d.real("abk"), d.real("kc")])
     yield Case("dot", lambda d: [d.real("abk"), d.real("kcd")])
-    yield Case("dot", lambda d: [d.real("kab"), d.real("cdk")], {"transpose_a": True, "transpose_b": True}, tolerance=3e-5)
+    yield Case(
+        "dot", lambda d: [d.real("kab"), d.real("cdk")], {"transpose_a": True, "transpose_b": True}, tolerance=3e-5
+    )
     yield Case("dot", lambda d: [d.real("ak"), d.real("k")])
 
 
@@ -317,7 +324,9 @@ def _losses() -> Iterator[Case]:
     yield Case("SoftmaxOutput", lambda d: [d.real("nt5"), d.integers("nt", 0, 5)], training=False, differentiable=False)
     yield Case("make_loss", lambda d: [d.real("abc")])
     for normalization in ("null", "batch", "valid"):
-        yield Case("MakeLoss", lambda d: [d.real("ab")], {"normalization": normalization, "grad_scale": 0.5}, double=1e-7)
+        yield Case(
+            "MakeLoss", lambda d: [d.real("ab")], {"normalization": normalization, "grad_scale": 0.5}, double=1e-7
+        )
     yield Case("MakeLoss", lambda d: [d.real("ab")], {"normalization": "valid", "valid_thresh": 0.5})
 
 
@@ -335,17 +344,29 @@ def _sequences() -> Iterator[Case]:
             # without lengths, MXNet's SequenceLast crashes on its way back
             back = name != "SequenceLast"
             yield Case(name, lambda d, s=axes: [d.real(s)], {"axis": axis, **extra}, differentiable=back)
-            yield Case(name, lambda d, s=axes, make=padded: make(d, s), {"axis": axis, "use_sequence_length": True, **extra})
+            yield Case(
+                name, lambda d, s=axes, make=padded: make(d, s), {"axis": axis, "use_sequence_length": True, **extra}
+            )
 
 
 def _creating() -> Iterator[Case]:
     for name, dtype in itertools.product(("_zeros", "_ones", "_full"), ("float32", "float64", "int32", "uint8")):
         more = {"value": 3} if name == "_full" else {}
         yield Case(name, lambda d: [], {"shape": (2, 3), "dtype": dtype, **more})
-    for start, stop, step in ((5, None, 1), (0, 5, 1), (2, 9, 3), (0, 1, 0.1), (5, 0, -2), (-1.5, 1.5, 0.5), (0, 1, 0.3)):
+    for start, stop, step in (
+        (5, None, 1),
+        (0, 5, 1),
+        (2, 9, 3),
+        (0, 1, 0.1),
+        (5, 0, -2),
+        (-1.5, 1.5, 0.5),
+        (0, 1, 0.3),
+    ):
         for dtype in ("float32", "float64", "int32"):
-            if dtype != "int32" or float(start).is_integer() and float(step).is_integer():
-                yield Case("_arange", lambda d: [], {"start": start, "stop": stop, "step": step, "dtype": dtype}, double=1e-7)
+            if dtype != "int32" or (float(start).is_integer() and float(step).is_integer()):
+                yield Case(
+                    "_arange", lambda d: [], {"start": start, "stop": stop, "step": step, "dtype": dtype}, double=1e-7
+                )
     yield Case("_arange", lambda d: [], {"start": 0, "stop": 4, "step": 1, "repeat": 3})
 
 

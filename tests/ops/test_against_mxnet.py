@@ -1,4 +1,4 @@
-"""Every operator against real MXNet: results, gradients for random head gradients, and the graph files they stand in."""
+"""Every operator against real MXNet: results, gradients for random head gradients, and graph files."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import rennet as mx
-from differential import assert_all_close, assert_close
+from differential import assert_all_close
 from oracle.client import Oracle
+from rennet._dtypes import element_type
 from rennet._ops.catalogue import OPERATORS
 from rennet.ndarray import generated as nd
 from rennet.symbol import generated as sym
@@ -52,6 +53,7 @@ def _compare(oracle: Oracle, case: Case, draw: Draw, tolerance: float) -> None:
     if differentiable:
         mx.autograd.backward(outputs, [mx.nd.array(head, dtype=head.dtype) for head in heads])
         assert_all_close([array.grad for array in arrays], theirs.gradients, tolerance, f"{what}: gradient")
+    assert_all_close(arrays, inputs, 0, f"{what}: input afterwards")
 
 
 @every_case
@@ -72,30 +74,39 @@ def test_shapes_and_types_are_inferred_as_they_turn_out(case: Case) -> None:
         expected = shapes, [output.shape for output in outputs]
         ins, outs = operator.infer_shapes(parsed, list(shapes), [None] * len(outputs))
         assert (list(ins), [shape or (1,) for shape in outs]) == expected
-        kinds = [mx._dtypes.element_type(each.dtype) for each in inputs]
+        kinds = [element_type(each.dtype) for each in inputs]
         # one type stands for all outputs
         types = [kind.public for kind in operator.types(parsed, kinds)[1]]
         assert types * (len(outputs) // len(types)) == [output.dtype for output in outputs]
 
 
+_DESCRIBE = """
+def describe(op, count, attrs):
+    call = getattr(mx.sym._internal if op.startswith("_") else mx.sym, op)
+    node = call(*[mx.sym.Variable(f"in{i}") for i in range(count)], name="node", **attrs)
+    alone = node if op in variadic else call(name="node", **attrs)
+    return [node.tojson(), node.list_outputs(), alone.tojson(), alone.list_arguments()]
+described = [describe(*call) for call in calls]
+"""
+
+
 def test_graph_files(oracle: Oracle) -> None:
-    """The nodes that we write are, byte for byte, those that real MXNet writes."""
+    """The nodes that we write are, byte for byte, those that real MXNet writes, made variables included."""
     calls = []
     for case in CASES:
         inputs, attrs = case.draw(Draw(0))
         calls.append((case.op, len(inputs), attrs))
-    theirs = oracle.build(
-        "def text(op, count, attrs):\n"
-        "    call = getattr(mx.sym._internal if op.startswith('_') else mx.sym, op)\n"
-        "    return call(*[mx.sym.Variable(f'in{i}') for i in range(count)], name='node', **attrs).tojson()\n"
-        "texts = [text(*call) for call in calls]",
-        ["texts"],
-        {"calls": calls},
-    )["texts"]
-    for (op, count, attrs), text in zip(calls, theirs, strict=True):
+    given = {"calls": calls, "variadic": [op for op, _, _ in calls if OPERATORS[op].variadic]}
+    theirs = oracle.build(_DESCRIBE, ["described"], given)["described"]
+    for (op, count, attrs), (text, outputs, alone_text, arguments) in zip(calls, theirs, strict=True):
+        what = f"{op} with {attrs}"
         ours = getattr(sym, op)(*[mx.sym.Variable(f"in{i}") for i in range(count)], name="node", **attrs)
-        assert ours.tojson() == text, f"{op} with {attrs}"
-        assert mx.sym.load_json(text).tojson() == text, f"{op} with {attrs}"
+        assert ours.tojson() == text, what
+        assert ours.list_outputs() == outputs, what
+        assert mx.sym.load_json(text).tojson() == text, what
+        alone = ours if OPERATORS[op].variadic else getattr(sym, op)(name="node", **attrs)
+        assert alone.tojson() == alone_text, what
+        assert alone.list_arguments() == arguments, what
 
 
 def test_every_operator_has_a_case() -> None:

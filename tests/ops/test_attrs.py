@@ -56,7 +56,11 @@ from rennet.base import ArgumentError, MXNetError
         (DType, torch.bfloat16, "bfloat16"),
         (DType, bool, "bool"),
         (Literal["write", "add"], "add", "add"),
-        *[(hint, given, None) for hint in (int | None, float | None, tuple[int, ...] | None) for given in (None, "None")],
+        *[
+            (hint, given, None)
+            for hint in (int | None, float | None, tuple[int, ...] | None)
+            for given in (None, "None")
+        ],
         (int | None, "4", 4),
         (bool | None, "0", False),
         (tuple[int, ...] | None, "(1,)", (1,)),
@@ -152,7 +156,11 @@ def test_spelling_back(value: Any, text: str) -> None:
         ),
         ("relu", {"slope": 1}, "relu: unknown attribute 'slope'; it has: none"),
         ("Activation", {"act_type": "gelu"}, "expected one of relu, sigmoid, tanh, softrelu, softsign; got 'gelu'"),
-        ("RNN", {"state_size": 3, "num_layers": 1, "mode": "LSTM"}, "RNN: attribute mode: expected one of .*lstm.*got 'LSTM'"),
+        (
+            "RNN",
+            {"state_size": 3, "num_layers": 1, "mode": "LSTM"},
+            "RNN: attribute mode: expected one of .*lstm.*got 'LSTM'",
+        ),
     ],
 )
 def test_operators_say_what_they_take(op: str, attrs: dict[str, Any], message: str) -> None:
@@ -170,7 +178,9 @@ def test_free_attributes_are_passed_over() -> None:
 
 
 def test_an_unknown_operator() -> None:
-    with pytest.raises(MXNetError, match="here: unknown operator 'FullyConected'; the nearest known one is FullyConnected"):
+    with pytest.raises(
+        MXNetError, match="here: unknown operator 'FullyConected'; the nearest known one is FullyConnected"
+    ):
         find("FullyConected", "here: ")
-    with pytest.raises(MXNetError, match="^unknown operator 'qqqqqqqq'$"):
+    with pytest.raises(MXNetError, match=r"^unknown operator 'qqqqqqqq'$"):
         find("qqqqqqqq")

@@ -73,6 +73,7 @@ class TestDropout:
         output.backward(mx.nd.array(head))
         mask = output.asnumpy() / data.asnumpy()
         assert np.allclose(np.unique(mask.round(4)), [0, 1 / 0.6], atol=1e-3)
+        assert data.grad is not None
         assert np.allclose(data.grad.asnumpy(), head * mask, atol=1e-5)
 
     @pytest.mark.parametrize("axes", [(0,), (1,), (2,), (0, 2), (-1,), (0, 1, 2)])

@@ -8,6 +8,8 @@ clipping, lengths) is in `test_rnn_reference.py`.
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -89,13 +91,12 @@ def test_dropout_means_nothing_in_inference(oracle: Oracle, mode: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:LSTM with projections is not supported:UserWarning")
-@settings(max_examples=20)
-@given(hidden=size, layers=st.integers(1, 3), bidirectional=st.booleans(), steps=size, batch=size, projection=size)
-def test_projection_in_inference(
-    oracle: Oracle, hidden: int, layers: int, bidirectional: bool, steps: int, batch: int, projection: int
-) -> None:
-    """MXNet projects on a CPU in float32, and forwards only."""
-    sample = torch_rnn.draw(Layout("lstm", hidden, layers, bidirectional, projection), steps, batch, 3, seed=0)
-    theirs = oracle.op("RNN", [each.astype("f") for each in sample.inputs], sample.attrs())
-    ours = mx.nd.RNN(*[mx.nd.array(each) for each in sample.inputs], **sample.attrs())
-    assert_all_close(ours, theirs.outputs, 3e-5, "output")
+@pytest.mark.usefixtures("oracle")
+def test_projection_in_inference() -> None:
+    """MXNet projects on a CPU in float32, forwards only, and corrupts its memory at some sizes: in a process apart."""
+    with Oracle() as asked:
+        for layers, bidirectional in itertools.product((1, 2, 3), (False, True)):
+            sample = torch_rnn.draw(Layout("lstm", 6, layers, bidirectional, 3), 4, 3, 5, seed=layers)
+            theirs = asked.op("RNN", [each.astype("f") for each in sample.inputs], sample.attrs())
+            ours = mx.nd.RNN(*[mx.nd.array(each) for each in sample.inputs], **sample.attrs())
+            assert_all_close(ours, theirs.outputs, 3e-5, f"{sample.layout}: output")

@@ -35,7 +35,9 @@ def _problem(layout: Layout, data: torch.Tensor, clip: Clip | None = None, has_l
     return Problem(
         layout.mode,
         layout.directions,
-        *data.shape,
+        data.shape[0],
+        data.shape[1],
+        data.shape[2],
         layout.hidden_size,
         layout.projection_size,
         clip,

@@ -25,7 +25,11 @@ def _dense_graphs() -> Iterator[tuple[str, Any, list[Given]]]:
     last = S.FullyConnected(x, num_hidden=4, name="fc", flatten=False)
     yield "along the last axis", last, [{"x": (2, 3, 5)}, {"x": (2, 0, 5)}, {"x": (0, 0, 5)}, {"x": (2, 3, 0)}]
     yield "the batch from a sum", dense + y, [{"y": (2, 4)}, {"x": (0, 3), "y": (2, 4)}, {"x": (2, 3)}]
-    for name, switch in (("plain", {}), ("preserve_shape", {"preserve_shape": True}), ("multi_output", {"multi_output": True})):
+    for name, switch in (
+        ("plain", {}),
+        ("preserve_shape", {"preserve_shape": True}),
+        ("multi_output", {"multi_output": True}),
+    ):
         loss = S.SoftmaxOutput(x, label, name="so", **switch)
         shapes = [{"x": (2, 3)}, {"x": (2, 3, 4)}, {"x": (0, 3)}, {"x": (0, 3), "l": (2,)}, {"x": (2, 3, 4, 5)}]
         yield f"labels, {name}", loss, [*shapes, {"x": (0, 3, 4)}, {"l": (2,)}]
@@ -46,7 +50,9 @@ def _recurrent_graphs() -> Iterator[tuple[str, Any, list[Given]]]:
     options = {"state_size": 5, "name": "r"}
     fused = S.RNN(x, vector, S.zeros((2, 0, 5)), num_layers=2, mode="gru", **options)
     yield "a fused begin state", fused, [{"x": (4, 3, 6)}, {"x": (4, 0, 6)}, {"x": (0, 3, 6)}]
-    both = S.RNN(x, vector, V("s"), V("c"), num_layers=1, mode="lstm", state_outputs=True, bidirectional=True, **options)
+    both = S.RNN(
+        x, vector, V("s"), V("c"), num_layers=1, mode="lstm", state_outputs=True, bidirectional=True, **options
+    )
     yield "fused states", both, [{"x": (4, 3, 6)}, {"s": (2, 3, 5)}, {"x": (4, 0, 6), "c": (2, 3, 5)}]
     inner = S.RNN(S.SwapAxis(x, dim1=0, dim2=1), vector, S.zeros((1, 0, 5)), num_layers=1, mode="rnn_tanh", **options)
     yield "batch first", S.SwapAxis(inner, dim1=0, dim2=1), [{"x": (3, 4, 6)}, {"x": (0, 4, 6)}]
@@ -144,7 +150,10 @@ def test_what_mxnet_infers_we_infer(oracle: Oracle, symbol: Any, given: Given) -
     assert theirs.argument_shapes is not None
     assert theirs.output_shapes is not None
     arguments, outputs, _ = symbol.infer_shape_partial(**given)
-    for kind, ours, expected in (("argument", arguments, theirs.argument_shapes), ("output", outputs, theirs.output_shapes)):
+    for kind, ours, expected in (
+        ("argument", arguments, theirs.argument_shapes),
+        ("output", outputs, theirs.output_shapes),
+    ):
         for our, their in zip(ours, expected, strict=True):
             assert _knows(our, their), f"{kind}s: expected {expected}, got {ours}"
     whole = oracle.symbol_info(json, given)
@@ -217,12 +226,24 @@ def test_what_only_we_infer(symbol: Any, given: Given, arguments: list[Any], out
             {"x": (2, 3), "fc_bias": (5,)},
             r"operator fc \(FullyConnected\): shapes \(5,\) and \(4,\)",
         ),
-        (S.Reshape(V("x"), shape=(2, 4), name="re"), {"x": (2, 3)}, r"operator re \(Reshape\): .*6 elements cannot become"),
+        (
+            S.Reshape(V("x"), shape=(2, 4), name="re"),
+            {"x": (2, 3)},
+            r"operator re \(Reshape\): .*6 elements cannot become",
+        ),
         (S.Concat(V("x"), V("y"), dim=1, name="cat"), {"x": (2, 3), "y": (3, 3)}, r"operator cat \(Concat\)"),
-        (S.SliceChannel(V("x"), num_outputs=4, name="cut"), {"x": (2, 6)}, r"cut \(SliceChannel\): .*into 4 equal parts"),
+        (
+            S.SliceChannel(V("x"), num_outputs=4, name="cut"),
+            {"x": (2, 6)},
+            r"cut \(SliceChannel\): .*into 4 equal parts",
+        ),
         (S.dot(V("x"), V("y"), name="product"), {"x": (2, 3), "y": (4, 5)}, r"product \(dot\): .*of one size"),
         (S.batch_dot(V("x"), V("y"), name="b"), {"x": (2, 3, 4), "y": (3, 4, 5)}, r"b \(batch_dot\): .*equal batches"),
-        (S.broadcast_mul(V("x"), V("y"), name="b"), {"x": (2, 3), "y": (4, 3)}, r"b \(broadcast_mul\): .*do not broadcast"),
+        (
+            S.broadcast_mul(V("x"), V("y"), name="b"),
+            {"x": (2, 3), "y": (4, 3)},
+            r"b \(broadcast_mul\): .*do not broadcast",
+        ),
         (S.Embedding(V("x"), V("w"), input_dim=5, output_dim=2, name="em"), {"w": (4, 2)}, r"em \(Embedding\)"),
         (
             S.RNN(V("x"), V("p"), V("s"), state_size=5, num_layers=1, mode="gru", name="r"),
@@ -235,9 +256,17 @@ def test_what_only_we_infer(symbol: Any, given: Given, arguments: list[Any], out
             r"r \(RNN\): shapes \(1, 2, 5\) and \(1, 3, 5\)",
         ),
         (S.zeros((2, 3), name="z") + V("x"), {"x": (4, 3)}, r"shapes \(2, 3\) and \(4, 3\)"),
-        (S.SequenceLast(V("x"), V("l"), use_sequence_length=True, name="s"), {"x": (4, 3, 2), "l": (4,)}, r"s \(SequenceLast\)"),
+        (
+            S.SequenceLast(V("x"), V("l"), use_sequence_length=True, name="s"),
+            {"x": (4, 3, 2), "l": (4,)},
+            r"s \(SequenceLast\)",
+        ),
         (S.transpose(V("x"), axes=(1, 0), name="t") + V("y"), {"x": (2, 3), "y": (2, 3)}, r"t|_plus"),
-        (S.squeeze(V("x"), axis=0, name="s"), {"x": (2, 3)}, r"s \(squeeze\): squeeze: axis 0 of shape \(2, 3\) is not 1"),
+        (
+            S.squeeze(V("x"), axis=0, name="s"),
+            {"x": (2, 3)},
+            r"s \(squeeze\): squeeze: axis 0 of shape \(2, 3\) is not 1",
+        ),
         (S.sum(V("x"), axis=3, name="s"), {"x": (2, 3)}, r"s \(sum\): .*axis 3 is outside"),
     ],
 )

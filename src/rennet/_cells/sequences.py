@@ -23,7 +23,7 @@ def is_merged(sequence: Any) -> bool:
 
 
 def as_steps(F: Any, length: int | None, sequence: Any, layout: str, splitter: str = "split") -> list[Any]:
-    """The steps, each without the time axis; `splitter` is what the operator is called by, and so how they are named."""
+    """The steps, each without the time axis; they are named by what the operator is called, the `splitter`."""
     axis = time_axis(layout)
     if is_merged(sequence):
         if isinstance(sequence, Symbol) and len(sequence.list_outputs()) != 1:

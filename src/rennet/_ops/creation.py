@@ -31,9 +31,7 @@ def _kind(dtype: str | None) -> torch.dtype:
 
 
 @operator("_zeros", infer=_given_shape, types=_given_type)
-def zeros(
-    *, shape: tuple[int, ...] = (), ctx: str = "", dtype: DType | None = "float32", device: Device
-) -> Tensor:
+def zeros(*, shape: tuple[int, ...] = (), ctx: str = "", dtype: DType | None = "float32", device: Device) -> Tensor:
     """Zeros."""
     return torch.zeros(shape, dtype=_kind(dtype), device=device)
 

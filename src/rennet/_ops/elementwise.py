@@ -135,6 +135,7 @@ _REFLECTED_SCALAR = {
     "power": ("_rpower_scalar", "_RPowerScalar"),
 }
 
+
 def _equal_shapes(fn: Callable[[Any, Any], Tensor], doc: str, names: tuple[str, ...]) -> None:
     def run(lhs: Tensor, rhs: Tensor) -> Tensor:
         if lhs.shape != rhs.shape:

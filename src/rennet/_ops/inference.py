@@ -1,8 +1,8 @@
 """Shape inference: partly known shapes, and the rules by which they become known.
 
-A shape is None (nothing known) or a tuple whose unknown dimensions are None. A rule takes what is known of an operator's
-input and output shapes and returns what is known after looking at them together; it may work backwards, which is how
-weights get their shapes from data and begin states their batch size.
+A shape is None (nothing known) or a tuple whose unknown dimensions are None. A rule takes what is known of an
+operator's input and output shapes and returns what is known after looking at them together; it may work backwards,
+which is how weights get their shapes from data and begin states their batch size.
 """
 
 from __future__ import annotations

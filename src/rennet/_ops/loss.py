@@ -112,8 +112,8 @@ def softmax_output(
         label = label.flatten(1)
     elif data.requires_grad and label.numel() != data.shape[0]:
         raise ShapeError(
-            f"SoftmaxOutput: data of shape {tuple(data.shape)} has one label a row unless preserve_shape or multi_output "
-            f"is set: expected label shape {tuple(data.shape[:1])}, got {tuple(label.shape)}"
+            f"SoftmaxOutput: data of shape {tuple(data.shape)} has one label a row unless preserve_shape or "
+            f"multi_output is set: expected label shape {tuple(data.shape[:1])}, got {tuple(label.shape)}"
         )
     return _SoftmaxCrossEntropy.apply(data.flatten(1), label, 1, options).reshape(data.shape)
 
@@ -151,7 +151,7 @@ def make_loss(
     return _OwnGradient.apply(data, scale)
 
 
-@operator("make_loss", infer=all_alike)
+@operator("make_loss", outputs=lambda attrs: ("loss",), infer=all_alike)
 def make_loss_plain(data: Tensor) -> Tensor:
     """Declares `data` a loss: itself forwards, a gradient of one for every element backwards."""
     return _OwnGradient.apply(data, 1.0)

@@ -11,9 +11,9 @@ import torch.nn.functional as torch_nn
 from torch import Tensor
 
 from .._dtypes import element_type
-from ..base import ArgumentError, NotSupportedError
+from ..base import ArgumentError, NotSupportedError, ShapeError
 from .attrs import DType
-from .inference import Attrs, Known, all_alike, complete, unify
+from .inference import Attrs, Known, all_alike, unify
 from .registry import IsTraining, Operator, operator
 
 
@@ -52,11 +52,17 @@ def fully_connected(
 ) -> Tensor:
     """``data @ weight.T + bias``.
 
-    `weight` is ``(num_hidden, inputs)``. With `flatten` all axes of `data` after the first are taken together, otherwise
-    the last axis alone is transformed.
+    `weight` is ``(num_hidden, inputs)``. With `flatten` all axes of `data` after the first are taken together,
+    otherwise the last axis alone is transformed.
     """
     if flatten and data.dim() != 2:
         data = data.flatten(1) if data.dim() > 1 else data.unsqueeze(1)
+    inputs = data.shape[-1]
+    if weight.shape != (num_hidden, inputs):
+        raise ShapeError(
+            f"FullyConnected: weight: expected shape {(num_hidden, inputs)} for data of shape {tuple(data.shape)}, "
+            f"got {tuple(weight.shape)}"
+        )
     return torch_nn.linear(data, weight, bias)
 
 
@@ -109,7 +115,9 @@ def embedding(
 
     Numbers outside ``[0, input_dim)`` are taken as the nearest one inside, as in MXNet.
     """
-    return torch_nn.embedding(data.long().clamp_(0, input_dim - 1), weight)
+    if weight.shape != (input_dim, output_dim):
+        raise ShapeError(f"Embedding: weight: expected shape {(input_dim, output_dim)}, got {tuple(weight.shape)}")
+    return torch_nn.embedding(data.long().clamp(0, input_dim - 1), weight)
 
 
 @operator("Dropout", hidden_outputs=1, infer=all_alike)
@@ -144,9 +152,7 @@ def _softmax_inputs(attrs: Mapping[str, Any]) -> Sequence[str]:
     return ("data", "length") if attrs["use_length"] else ("data",)
 
 
-def _softmax_shapes(
-    op: Operator, attrs: Attrs, ins: list[Known], outs: list[Known]
-) -> tuple[list[Known], list[Known]]:
+def _softmax_shapes(op: Operator, attrs: Attrs, ins: list[Known], outs: list[Known]) -> tuple[list[Known], list[Known]]:
     data = unify(ins[0], outs[0])
     if len(ins) == 1 or data is None:
         return [data, *ins[1:]], [data]

@@ -169,5 +169,3 @@ def rnn(
     if not state_outputs:
         return data
     return data, *(parts[0] if num_layers == 1 else torch.cat(parts) for parts in zip(*finals, strict=True))
-
-

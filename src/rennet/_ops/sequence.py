@@ -1,4 +1,4 @@
-"""Operators on padded sequences of differing lengths: axis 0 is time, axis 1 the batch (or the other way, by `axis`)."""
+"""Operators on padded sequences of differing lengths: axis 0 is time, axis 1 the batch, or the other way by `axis`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _lengths_from_data(attrs: Mapping[str, Any], ins: list[Known], outs: list[Kn
 
 
 def _types(attrs: Mapping[str, Any], ins: list[Any]) -> tuple[list[Any], list[Any]]:
-    return ins, [ins[0]]
+    return [ins[0], *(ins[0] if kind is None else kind for kind in ins[1:])], [ins[0]]
 
 
 def _steps(data: Tensor, axis: int) -> Tensor:

@@ -342,9 +342,7 @@ def broadcast_like(
     if lhs_axes is None and rhs_axes is None:
         return _expanded("broadcast_like", lhs, rhs.shape)
     if not lhs_axes or not rhs_axes or len(lhs_axes) != len(rhs_axes):
-        raise ArgumentError(
-            f"broadcast_like: lhs_axes and rhs_axes go in pairs; got {lhs_axes} and {rhs_axes}"
-        )
+        raise ArgumentError(f"broadcast_like: lhs_axes and rhs_axes go in pairs; got {lhs_axes} and {rhs_axes}")
     wanted = list(lhs.shape)
     for left, right in zip(lhs_axes, rhs_axes, strict=True):
         wanted[left] = rhs.shape[right]

@@ -191,7 +191,8 @@ class Orthogonal(Initializer):
         draw, first = (random.uniform, -1.0) if self.rand_type == "uniform" else (random.normal, 0.0)
         drawn = draw(first, 1.0, (rows, columns))
         left, _, right = torch.linalg.svd(drawn.tensor, full_matrices=False)
-        arr[:] = self.scale * (left if left.shape == (rows, columns) else right)
+        chosen = left if left.shape == (rows, columns) else right
+        arr[:] = self.scale * chosen.reshape(arr.shape)
 
 
 @register

@@ -60,6 +60,10 @@ class BaseModule:
         """See `Module.get_outputs`."""
         raise NotImplementedError
 
+    def _outputs_without_padding(self, pad: int) -> list[NDArray]:
+        """The outputs without those for the batch's last `pad` examples, which only fill it up."""
+        return [output[: output.shape[0] - pad] for output in self.get_outputs()]
+
     def update_metric(self, eval_metric: Any, labels: Sequence[NDArray], pre_sliced: bool = False) -> None:
         """See `Module.update_metric`."""
         raise NotImplementedError
@@ -150,8 +154,7 @@ class BaseModule:
                 break
             self.prepare(batch)
             self.forward(batch, is_train=False)
-            pad = batch.pad or 0
-            yield [out[: out.shape[0] - pad] for out in self.get_outputs()], nbatch, batch
+            yield self._outputs_without_padding(batch.pad or 0), nbatch, batch
 
     def predict(
         self,

@@ -160,14 +160,13 @@ class BucketingModule(BaseModule):
             return
         # parameters and optimizer live on in the module that is bound anew
         before = self._buckets.get(self._default_bucket_key)
-        self._buckets.clear()
-        self._curr_module, self._curr_bucket_key = None, None
-        self.for_training, self.inputs_need_grad, self._grad_req = for_training, inputs_need_grad, grad_req
         if before is not None:
             before._parameters.forget_gradients()
-        self._bind_bucket(self._default_bucket_key, data_shapes, label_shapes, before)
+        self.for_training, self.inputs_need_grad, self._grad_req = for_training, inputs_need_grad, grad_req
+        module = self._bound_module(self._default_bucket_key, data_shapes, label_shapes, before)
+        self._buckets = OrderedDict({self._default_bucket_key: module})
+        self._curr_module, self._curr_bucket_key = module, self._default_bucket_key
         self.binded = True
-        self.switch_bucket(self._default_bucket_key, data_shapes, label_shapes)
 
     def switch_bucket(
         self, bucket_key: Any, data_shapes: Sequence[Any] | None, label_shapes: Sequence[Any] | None = None
@@ -176,16 +175,17 @@ class BucketingModule(BaseModule):
         if not self.binded:
             raise MXNetError("switch_bucket: bind the module first")
         if bucket_key not in self._buckets:
-            self._bind_bucket(bucket_key, data_shapes or (), label_shapes, self._default)
+            self._buckets[bucket_key] = self._bound_module(bucket_key, data_shapes or (), label_shapes, self._default)
         self._buckets.move_to_end(bucket_key)
         module = self._buckets[bucket_key]
         if self._curr_module is not None and module is not self._curr_module:
             module.share_states(self._curr_module)
         self._curr_module, self._curr_bucket_key = module, bucket_key
+        self._drop_unused()
 
-    def _bind_bucket(
+    def _bound_module(
         self, key: Any, data_shapes: Sequence[Any], label_shapes: Sequence[Any] | None, shared: Module | None
-    ) -> None:
+    ) -> Module:
         symbol, data_names, label_names = self._generate(key)
         module = Module(symbol, data_names, label_names, **self._how)
         module.bind(
@@ -199,17 +199,16 @@ class BucketingModule(BaseModule):
         if self.params_initialized:
             own = module._parameters
             new = [name for name in (*module._param_names, *module._aux_names) if name not in own.filled]
-            own.fill(new, *self._waiting, self._initializer, allow_missing=bool(self._buckets))
+            own.fill(new, *self._waiting, self._initializer, allow_missing=shared is not None)
             self._waiting = _unplaced(own, *self._waiting)
             module.params_initialized = True
         if self._monitor is not None:
             module.install_monitor(self._monitor)
-        self._buckets[key] = module
         self._nodes[key] = len(in_order(symbol._outputs))
-        self._drop_unused(key)
+        return module
 
-    def _drop_unused(self, newest: Any) -> None:
-        kept = {newest, self._default_bucket_key, self._curr_bucket_key}
+    def _drop_unused(self, *kept: Any) -> None:
+        kept = (self._default_bucket_key, self._curr_bucket_key, *kept)
         for key in list(self._buckets):
             if sum(self._nodes[each] for each in self._buckets) <= self._max_bound_nodes:
                 return
@@ -302,20 +301,26 @@ class BucketingModule(BaseModule):
 
     def prepare(self, data_batch: DataBatch, sparse_row_id_fn: Any = None) -> None:
         """Bind the batch's bucket if it is not; the current bucket stays the current one."""
-        current = self._curr_bucket_key
-        self._switch_to(data_batch)
-        self.switch_bucket(current, None)
+        key, data, label = self._bucket_of(data_batch)
+        if key not in self._buckets:
+            self._buckets[key] = self._bound_module(key, data, label, self._default)
+            self._drop_unused(key)
 
-    def _switch_to(self, batch: DataBatch) -> None:
-        if getattr(batch, "bucket_key", None) is None:
+    def _bucket_of(self, batch: DataBatch) -> tuple[Any, list[Any], list[Any]]:
+        """A batch's key, and what it holds."""
+        key, current = getattr(batch, "bucket_key", None), self._current
+        if key is None:
             raise ArgumentError("BucketingModule: the batch has no bucket_key")
-        data = seen(getattr(batch, "provide_data", None), batch.data, self._current.data_shapes)
-        label = seen(getattr(batch, "provide_label", None), getattr(batch, "label", None), self._current._label_descs)
-        self.switch_bucket(batch.bucket_key, data, label)
+        data = seen(getattr(batch, "provide_data", None), batch.data, current.data_shapes)
+        return (
+            key,
+            data,
+            seen(getattr(batch, "provide_label", None), getattr(batch, "label", None), current._label_descs),
+        )
 
     def forward(self, data_batch: DataBatch, is_train: bool | None = None) -> None:
         """Run the graph of the batch's bucket."""
-        self._switch_to(data_batch)
+        self.switch_bucket(*self._bucket_of(data_batch))
         self._current.forward(data_batch, self.for_training if is_train is None else is_train)
 
     def backward(self, out_grads: Sequence[NDArray] | None = None) -> None:
@@ -329,6 +334,9 @@ class BucketingModule(BaseModule):
     def get_outputs(self, merge_multi_context: bool = True) -> list[Any]:
         """See `Module.get_outputs`."""
         return self._current.get_outputs(merge_multi_context)
+
+    def _outputs_without_padding(self, pad: int) -> list[NDArray]:
+        return self._current._outputs_without_padding(pad)
 
     def get_input_grads(self, merge_multi_context: bool = True) -> list[Any]:
         """See `Module.get_input_grads`."""

@@ -93,8 +93,9 @@ class DataParallelExecutorGroup:
     def forward(self, batch: DataBatch, is_train: bool) -> None:
         """Give every executor its rows and run it."""
         given = list(zip(self.data_shapes, batch.data, strict=True))
-        if self.label_shapes and batch.label:
-            given += list(zip(self.label_shapes, batch.label, strict=True))
+        labels = getattr(batch, "label", None)
+        if self.label_shapes and labels:
+            given += list(zip(self.label_shapes, labels, strict=True))
         for executor, rows in zip(self.execs, self.slices, strict=True):
             for desc, array in given:
                 if desc.name not in self._unused:
@@ -130,6 +131,19 @@ class DataParallelExecutorGroup:
             _joined(parts, axis) if merge else list(parts)
             for parts, axis in zip(by_output, self._output_axes, strict=True)
         ]
+
+    def outputs_of_first(self, count: int) -> list[NDArray]:
+        """The outputs for the first `count` examples of the batch, without those that fill it up."""
+        batch_first = not self.data_shapes or _axis(self.data_shapes[0].layout) == 0
+        shares = [(rows.stop - rows.start, max(0, min(count, rows.stop) - rows.start)) for rows in self.slices]
+        found = []
+        for place, axis in enumerate(self._output_axes):
+            parts = [
+                _first(executor.outputs[place], axis, size, kept, batch_first)
+                for executor, (size, kept) in zip(self.execs, shares, strict=True)
+            ]
+            found.append(_joined(parts, axis))
+        return found
 
     def gradients(self, merge: bool) -> list[Any]:
         """Gradients of the data; joined over the devices, or a list for each."""
@@ -203,6 +217,22 @@ def _split(array: NDArray, axis: int, like: Sequence[NDArray], what: str) -> lis
 
 def _part(array: NDArray, axis: int, start: int, stop: int) -> NDArray:
     return array[(slice(None),) * axis + (slice(start, stop),)]
+
+
+def _first(array: NDArray, axis: int, size: int, count: int, batch_first: bool) -> NDArray:
+    """The rows of the first `count` of `size` examples.
+
+    An array with several rows for each example holds them as the data does: one example after another, or, where the
+    batch is not the data's first axis, one step after another. One without rows for each example stays whole.
+    """
+    if count == size or axis < 0 or array.shape[axis] % size:
+        return array
+    if array.shape[axis] == size or axis > 0:
+        return _part(array, axis, 0, count)
+    if batch_first:
+        return array[: array.shape[0] // size * count]
+    width = array.shape[1:]
+    return array.reshape((-1, size, *width))[:, :count].reshape((-1, *width))
 
 
 def _sliced_shape(desc: DataDesc, rows: slice) -> tuple[int, ...]:

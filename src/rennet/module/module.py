@@ -177,12 +177,14 @@ class Module(BaseModule):
         if shared_module is not None:
             shared_module._bound()
             if len(shared_module._context) != len(self._context):
-                raise ArgumentError(f"shared_module: expected {len(self._context)} contexts as here")
+                raise ArgumentError(
+                    f"shared_module: expected {len(self._context)} contexts as here, got {len(shared_module._context)}"
+                )
             self._parameters = shared_module._parameters
             self.params_initialized = shared_module.params_initialized
         else:
             self._parameters.forget_gradients()
-        self._parameters.note(self.symbol)
+        self._parameters.note(self.symbol, (*self._param_names, *self._aux_names))
         self._exec_group = self._executors(data_shapes, label_shapes)
         self.binded = True
         if self._given is not None:
@@ -437,6 +439,10 @@ class Module(BaseModule):
     def get_outputs(self, merge_multi_context: bool = True) -> list[Any]:
         """The outputs of the last run; with `merge_multi_context` off, a list of each device's pieces."""
         return self._bound().outputs(merge_multi_context)
+
+    def _outputs_without_padding(self, pad: int) -> list[NDArray]:
+        group = self._bound()
+        return group.outputs_of_first(group.batch_size - pad)
 
     def get_input_grads(self, merge_multi_context: bool = True) -> list[Any]:
         """Gradients of the data, if bound with ``inputs_need_grad=True``."""

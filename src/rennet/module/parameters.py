@@ -52,10 +52,10 @@ class Parameters:
         """The auxiliary states on the first device."""
         return self.pools[0].aux
 
-    def note(self, symbol: Symbol) -> None:
-        """Remember what a graph's variables say of themselves, such as how to initialise them."""
-        for name, attributes in symbol.attr_dict().items():
-            self._attributes.setdefault(name, attributes)
+    def note(self, symbol: Symbol, names: Iterable[str]) -> None:
+        """Remember what some of a graph's variables say of themselves, such as how to initialise them."""
+        attributes = symbol.attr_dict()
+        self._attributes.update({name: attributes[name] for name in names if name in attributes})
 
     def forget_gradients(self) -> None:
         """Have graphs that are bound from here on begin with gradients of zero."""

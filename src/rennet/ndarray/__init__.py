@@ -1,4 +1,4 @@
-"""Imperative arrays: NDArray over a torch tensor, and ``nd.*`` generated from the operators. May import rooms 1 to 5."""
+"""Imperative arrays: NDArray over a torch tensor, ``nd.*`` generated from the operators. May import rooms 1 to 5."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,5 @@ __all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
     "save",
     "waitall",
     "zeros",
-
     *_internal.__all__,
 ]

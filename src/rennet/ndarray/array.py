@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from .._ops.registry import Operator
 from .._state import flags
 from ..base import ArgumentError, MXNetError, ShapeError, numeric_types
 from ..context import Context, context_of, current_context
+from .indexing import put, take, torch_key
 
 GRAD_REQS = ("write", "add", "null")
 
@@ -24,8 +25,8 @@ GRAD_REQS = ("write", "add", "null")
 class NDArray:
     """An array on one device.
 
-    Wraps a torch tensor without copying (`tensor` gives it back), so that MXNet code and torch code can share memory and
-    gradients. Arrays have at least one axis: what would be a scalar has shape ``(1,)``, as in MXNet.
+    Wraps a torch tensor without copying (`tensor` gives it back), so that MXNet code and torch code can share memory
+    and gradients. Arrays have at least one axis: what would be a scalar has shape ``(1,)``, as in MXNet.
 
     Parameters
     ----------
@@ -207,12 +208,10 @@ class NDArray:
 
     @property
     def grad(self) -> NDArray | None:
-        """The gradient's array, if one was attached."""
+        """The gradient's array, if one was attached and wanted."""
         return self._grad
 
-    def backward(
-        self, out_grad: NDArray | None = None, retain_graph: bool = False, train_mode: bool = True
-    ) -> None:
+    def backward(self, out_grad: NDArray | None = None, retain_graph: bool = False, train_mode: bool = True) -> None:
         """Gradients of this array with respect to everything that was marked and recorded."""
         from ..autograd import backward  # the module above this class; it needs NDArray itself
 
@@ -222,27 +221,31 @@ class NDArray:
 
     def __getitem__(self, key: Any) -> NDArray:
         with torch.set_grad_enabled(flags.recording):
-            result = _index(self._tensor, key)
+            result = take(self._tensor, self._key(key))
         return NDArray(result.reshape(1) if result.dim() == 0 else result, self._ctx)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        if flags.recording and self._tensor.requires_grad:
-            raise MXNetError("assigning to an array that is being recorded for autograd is not supported")
+        target = self._tensor
         if isinstance(value, NDArray):
             value = value._tensor
+        if flags.recording and (target.requires_grad or (isinstance(value, Tensor) and value.requires_grad)):
+            # it would not be recorded, and its gradient silently be lost
+            raise MXNetError("assigning to an array, or from one, that is being recorded for autograd is not supported")
+        if not isinstance(value, Tensor):
+            values = np.asarray(value)
+            if values.dtype.kind not in "biuf":
+                raise ArgumentError(f"assignment: expected numbers or an array of numbers, got {value!r}")
+            value = torch.as_tensor(values, dtype=target.dtype)
         with torch.no_grad():
-            target = self._tensor
-            if not isinstance(value, Tensor):
-                value = torch.as_tensor(np.asarray(value), dtype=target.dtype)
-            value = value.to(target.device, target.dtype)
-            if isinstance(key, slice) and key == slice(None):
-                target.copy_(value.reshape(target.shape) if value.numel() == target.numel() else value)
-            else:
-                target[_torch_key(key, target)] = value
+            put(target, self._key(key), value.to(target.device, target.dtype))
+
+    def _key(self, key: Any) -> tuple[Any, ...]:
+        parts = key if isinstance(key, tuple) else (key,)
+        plain = tuple(part._tensor if isinstance(part, NDArray) else part for part in parts)
+        return torch_key(plain, self._tensor.device)
 
     def __iter__(self) -> Any:
         return (self[i] for i in range(len(self)))
-
 
     # shapes
 
@@ -256,8 +259,8 @@ class NDArray:
         return result
 
     def reshape_like(self, other: NDArray) -> NDArray:
-        """The same memory in the shape of `other`."""
-        return self.reshape(other.shape)
+        """A copy in the shape of `other`."""
+        return self.reshape(other.shape).copy()
 
     def transpose(self, *axes: Any, **kwargs: Any) -> NDArray:
         """The axes in another order, or all reversed."""
@@ -344,6 +347,10 @@ class NDArray:
         self[:] = self / other
         return self
 
+    def __imod__(self, other: Any) -> NDArray:
+        self[:] = self % other
+        return self
+
     def __getattr__(self, name: str) -> Any:
         # operators whose first input is the array itself are methods too
         operator = OPERATORS.get(name)
@@ -421,16 +428,29 @@ def invoke(
     where = arrays[0]._ctx if arrays else Context(ctx) if ctx else _context_named(parsed.get("ctx"))
     run = operator.bind(parsed, flags.training, where.torch_device)
     with torch.set_grad_enabled(flags.recording):
-        result = run(*[array._tensor for array in arrays])
+        try:
+            result = run(*[array._tensor for array in arrays])
+        except (MXNetError, torch.OutOfMemoryError):
+            raise
+        except (RuntimeError, IndexError, ValueError) as error:
+            shapes = ", ".join(str(array.shape) for array in arrays)
+            raise MXNetError(f"{operator.name} failed on inputs of shapes {shapes}: {error}") from error
         results = list(result) if isinstance(result, tuple | list) else [result]
         if not views:
-            given = [array._tensor for array in arrays]
-            results = [t.clone() if t._base is not None or any(t is g for g in given) else t for t in results]
+            given = {array._tensor.untyped_storage().data_ptr() for array in arrays}
+            results = [_on_its_own(tensor, given) for tensor in results]
     wrapped = [NDArray(t.reshape(1) if t.dim() == 0 else t, where) for t in results]
     if flags.recording and any(array._recorded or array._tensor.requires_grad for array in arrays):
         for array in wrapped:
             array._recorded = True
     return wrapped
+
+
+def _on_its_own(tensor: Tensor, given: Container[int]) -> Tensor:
+    """A copy, if the tensor lies in one of the given pieces of memory or shares its own with another result."""
+    if tensor._base is None and tensor.untyped_storage().data_ptr() not in given:
+        return tensor
+    return tensor.clone(memory_format=torch.contiguous_format)
 
 
 def _context_named(text: str | None) -> Context:
@@ -442,7 +462,7 @@ def _context_named(text: str | None) -> Context:
 
 
 def _arithmetic(broadcast: str, scalar: str, array: NDArray, other: Any, reflected: bool = False) -> NDArray:
-    if isinstance(other, numeric_types) or np.isscalar(other):
+    if isinstance(other, (*numeric_types, np.number, np.bool_)):
         return invoke(OPERATORS[scalar], [array], {"scalar": other})[0]
     if isinstance(other, np.ndarray):
         other = NDArray(torch.as_tensor(other, dtype=array._tensor.dtype), array._ctx)
@@ -450,50 +470,6 @@ def _arithmetic(broadcast: str, scalar: str, array: NDArray, other: Any, reflect
         return NotImplemented
     pair = [other, array] if reflected else [array, other]
     return invoke(OPERATORS[broadcast], pair, {})[0]
-
-
-def _torch_key(key: Any, tensor: Tensor) -> Any:
-    """An index expression with NDArrays and NumPy arrays turned into what torch understands."""
-
-    def one(part: Any) -> Any:
-        if isinstance(part, NDArray):
-            part = part._tensor
-        if isinstance(part, np.ndarray | list):
-            part = torch.as_tensor(np.asarray(part))
-        if isinstance(part, Tensor):
-            part = part.to(tensor.device)
-            return part if part.dtype == torch.bool else part.long()
-        if isinstance(part, np.integer):
-            return int(part)
-        return part
-
-    return tuple(one(part) for part in key) if isinstance(key, tuple) else one(key)
-
-
-def _index(tensor: Tensor, key: Any) -> Tensor:
-    key = _torch_key(key, tensor)
-    parts = key if isinstance(key, tuple) else (key,)
-    if any(isinstance(part, slice) and part.step is not None and part.step < 0 for part in parts):
-        # torch has no negative steps: take the same elements forwards, then flip
-        tensor, parts = _forwards(tensor, parts)
-        return tensor[parts]
-    return tensor[key]
-
-
-def _forwards(tensor: Tensor, parts: tuple[Any, ...]) -> tuple[Tensor, tuple[Any, ...]]:
-    indexed = sum(part is not None and part is not Ellipsis for part in parts)
-    axis, new = 0, []
-    for part in parts:
-        if part is Ellipsis:
-            axis += tensor.dim() - indexed
-        elif part is not None:
-            if isinstance(part, slice) and part.step is not None and part.step < 0:
-                places = list(range(tensor.shape[axis]))[part]
-                tensor = tensor.index_select(axis, torch.tensor(places, dtype=torch.long, device=tensor.device))
-                part = slice(None)
-            axis += 1
-        new.append(part)
-    return tensor, tuple(new)
 
 
 def _check_grad_req(grad_req: str) -> None:
@@ -505,7 +481,7 @@ def mark_variable(array: NDArray, gradient: NDArray | None, grad_req: str) -> No
     """Make `array` a leaf whose gradient is delivered to `gradient` whenever torch has accumulated it."""
     _check_grad_req(grad_req)
     leaf = array._tensor.detach()
-    array._tensor, array._grad, array._grad_req = leaf, gradient, grad_req
+    array._tensor, array._grad, array._grad_req = leaf, None if grad_req == "null" else gradient, grad_req
     if grad_req != "null":
         leaf.requires_grad_()
         leaf.register_post_accumulate_grad_hook(functools.partial(_deliver, weakref.ref(array)))

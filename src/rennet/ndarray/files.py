@@ -31,8 +31,9 @@ def from_record(record: Record) -> NDArray | None:
     raw = np.ascontiguousarray(record.array)
     if not raw.flags.writeable:
         raw = raw.copy()
-    tensor = torch.from_numpy(raw.view(np.int16)).view(torch.bfloat16) if kind.name == "bfloat16" else torch.from_numpy(raw)
-    return NDArray(tensor)
+    if kind.name == "bfloat16":
+        return NDArray(torch.from_numpy(raw.view(np.int16)).view(torch.bfloat16))
+    return NDArray(torch.from_numpy(raw))
 
 
 def save(fname: str | os.PathLike[str], data: NDArray | Sequence[NDArray] | Mapping[str, NDArray]) -> None:

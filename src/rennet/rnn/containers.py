@@ -21,14 +21,14 @@ class _Container(BaseRNNCell):
     def _hold(self, cell: BaseRNNCell, own_params: bool) -> None:
         if not isinstance(cell, BaseRNNCell):
             raise ArgumentError(f"{type(self).__name__}: expected a cell, got {type(cell).__name__}")
-        self._cells.append(cell)
         if own_params:
             if not cell._own_params:
                 raise ArgumentError(
                     f"{type(self).__name__}: give params to the container or to the cells in it, not to both"
                 )
-            cell._adopt(self.params)
-        self.params._params.update(cell.params._params)
+            cell._adopt(self._params)
+        self._cells.append(cell)
+        self._params._params.update(cell.params._params)
 
     def _adopt(self, params: RNNParams) -> None:
         super()._adopt(params)

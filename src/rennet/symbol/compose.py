@@ -11,6 +11,14 @@ from .._ops.attrs import to_text
 from .._ops.registry import Operator
 from ..base import ArgumentError
 
+HIDDEN_KEYS = ("ctx_group", "lr_mult", "wd_mult", "force_mirroring", "mirror_stage")
+"""Free-form attributes that may be written, and asked for, with and without their underscores."""
+
+
+def hidden(key: str) -> str:
+    """The name under which a node keeps an attribute."""
+    return f"__{key}__" if key in HIDDEN_KEYS else key
+
 
 def compose(
     operator: Operator, alias: str, symbols: Sequence[Any], by_name: Mapping[str, Any], attributes: Mapping[str, Any]
@@ -32,8 +40,10 @@ def compose(
     chosen, free = attributes.pop("name", None), attributes.pop("attr", None)
     given = {key: to_text(value) for key, value in attributes.items()}
     if operator.variadic:
+        if not symbols:
+            raise ArgumentError(f"{operator.name}: expected at least one input, got none")
         given["num_args"] = str(len(symbols))
-    texts = {**attribute.current().get(free), **given}
+    texts = {hidden(key): value for key, value in {**attribute.current().get(free), **given}.items()}
     parsed = operator.parse(texts)
     full_name = name.current().get(chosen, alias.lower())
     if operator.variadic:

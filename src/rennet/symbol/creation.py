@@ -17,7 +17,7 @@ from .symbol import Symbol, call
 def var(
     name: str,
     attr: dict[str, str] | None = None,
-    shape: Sequence[int] | None = None,
+    shape: int | Sequence[int] | None = None,
     lr_mult: float | None = None,
     wd_mult: float | None = None,
     dtype: Any = None,
@@ -48,7 +48,7 @@ def var(
         raise ArgumentError(f"Variable: name: expected a string, got {type(name).__name__}")
     attrs = attribute.current().get(attr)
     if shape is not None:
-        attrs["__shape__"] = to_text(tuple(shape))
+        attrs["__shape__"] = to_text(shape)
     if lr_mult is not None:
         attrs["__lr_mult__"] = str(lr_mult)
     if wd_mult is not None:

@@ -11,17 +11,24 @@ from .symbol import Symbol, call
 __all__ = ["normal", "uniform"]
 
 
+def _draw(operator: str, shape: int | Sequence[int] | None, dtype: Any, attributes: dict[str, Any]) -> Symbol:
+    given = {"shape": shape, "dtype": dtype}
+    attributes = {**{key: value for key, value in given.items() if value is not None}, **attributes}
+    return call(OPERATORS[operator], operator, [], attributes)
+
+
 def uniform(
-    low: float = 0.0, high: float = 1.0, shape: int | Sequence[int] = (1,), dtype: Any = "float32", **kwargs: Any
+    low: float = 0, high: float = 1, shape: int | Sequence[int] | None = None, dtype: Any = None, **kwargs: Any
 ) -> Symbol:
-    """Numbers drawn evenly from ``[low, high)``."""
-    attributes = {"low": low, "high": high, "shape": shape, "dtype": dtype, **kwargs}
-    return call(OPERATORS["_random_uniform"], "_random_uniform", [], attributes)
+    """Numbers drawn evenly from ``[low, high)``; without a shape, in the one that their use asks for."""
+    return _draw("_random_uniform", shape, dtype, {"low": low, "high": high, **kwargs})
 
 
 def normal(
-    loc: float = 0.0, scale: float = 1.0, shape: int | Sequence[int] = (1,), dtype: Any = "float32", **kwargs: Any
+    loc: float = 0, scale: float = 1, shape: int | Sequence[int] | None = None, dtype: Any = None, **kwargs: Any
 ) -> Symbol:
-    """Numbers drawn from a normal distribution with mean `loc` and standard deviation `scale`."""
-    attributes = {"loc": loc, "scale": scale, "shape": shape, "dtype": dtype, **kwargs}
-    return call(OPERATORS["_random_normal"], "_random_normal", [], attributes)
+    """Numbers drawn from a normal distribution with mean `loc` and standard deviation `scale`.
+
+    Without a shape, in the one that their use asks for.
+    """
+    return _draw("_random_normal", shape, dtype, {"loc": loc, "scale": scale, **kwargs})

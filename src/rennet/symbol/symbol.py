@@ -7,16 +7,15 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from .._graph import Entry, Node, auxiliary, in_order
 from .._ops.catalogue import OPERATORS
 from .._ops.registry import Operator
 from ..base import ArgumentError, numeric_types
 from ..context import Context, current_context
 from . import inference
-from .compose import compose
-
-HIDDEN_KEYS = ("ctx_group", "lr_mult", "wd_mult", "force_mirroring", "mirror_stage")
-"""Free-form attributes that may be asked for with and without their underscores."""
+from .compose import HIDDEN_KEYS, compose, hidden
 
 
 class Symbol:
@@ -37,7 +36,8 @@ class Symbol:
     """
 
     __slots__ = ("__weakref__", "_outputs")
-    __array_priority__ = 1000.0
+    # so that NumPy's numbers leave arithmetic to us
+    __array_ufunc__ = None
 
     def __init__(self, outputs: Sequence[Entry]) -> None:
         self._outputs = list(outputs)
@@ -133,6 +133,9 @@ class Symbol:
         unknown = sorted(set(by_name) - {node.name for node in variables})
         if unknown or len(args) > len(variables):
             raise ArgumentError(f"this symbol has no variables {unknown}; it has {_shortened(self.list_inputs())}")
+        for key, symbol in by_name.items():
+            if not isinstance(symbol, Symbol) or len(symbol._outputs) != 1:
+                raise ArgumentError(f"{key}: expected a Symbol with one output to take its place, got {symbol!r}")
         result = self._rebuilt({node: by_name[node.name]._outputs[0] for node in variables if node.name in by_name})
         if name is not None and len(result._outputs) == 1:
             result._outputs[0][0].name = name
@@ -171,9 +174,11 @@ class Symbol:
         for key, value in attributes.items():
             if not isinstance(value, str):
                 raise ArgumentError(f"attribute {key}: expected a string, got {type(value).__name__}")
-            hidden = f"__{key}__" if key in HIDDEN_KEYS else key
             for node, _ in self._outputs:
-                node.attrs[hidden] = value
+                attrs = {**node.attrs, hidden(key): value}
+                if node.op is not None:
+                    node.parsed = node.op.parse(attrs)  # objects to what the operator does not know
+                node.attrs = attrs
 
     # inference
 
@@ -318,6 +323,10 @@ class Symbol:
             raise AttributeError(f"'Symbol' object has no attribute {name!r}")
         return functools.partial(_call_method, self, name, operator)
 
+    def astype(self, dtype: Any) -> Symbol:
+        """The same values in another element type."""
+        return _call_method(self, "cast", OPERATORS["Cast"], dtype=dtype)
+
     def reshape(self, *shape: Any, **kwargs: Any) -> Symbol:
         """The same elements in another shape, by the codes of the ``Reshape`` operator."""
         if shape:
@@ -355,7 +364,7 @@ def _arithmetic(pair: str, scalar: str, symbol: Symbol, other: Any, reflected: b
     if isinstance(other, Symbol):
         sides = [other, symbol] if reflected else [symbol, other]
         return call(OPERATORS[pair], pair, sides, {})
-    if isinstance(other, numeric_types):
+    if isinstance(other, (*numeric_types, np.number)):
         return call(OPERATORS[scalar], scalar, [symbol], {"scalar": other})
     return NotImplemented
 

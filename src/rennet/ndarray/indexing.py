@@ -1,0 +1,77 @@
+"""Reading and writing elements of a tensor by NumPy's index expressions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..base import ShapeError
+
+
+def take(tensor: Tensor, key: tuple[Any, ...]) -> Tensor:
+    """The elements that `key` picks: the same memory if they lie there in one piece, otherwise a copy, as in MXNet."""
+    if any(_goes_back(part) for part in key):
+        tensor, key = _forwards(tensor, key)
+    return tensor[key].contiguous()
+
+
+def put(tensor: Tensor, key: tuple[Any, ...], value: Tensor) -> None:
+    """Write `value`, broadcast to their shape, to the elements that `key` picks."""
+    if any(_goes_back(part) for part in key):
+        numbers = take(torch.arange(tensor.numel(), device=tensor.device).reshape(tensor.shape), key)
+        key = torch.unravel_index(numbers, tensor.shape)
+    try:
+        tensor[key] = value
+    except RuntimeError as error:
+        expected, got = tuple(tensor[key].shape), tuple(value.shape)
+        raise ShapeError(f"assignment: expected a value that broadcasts to {expected}, got shape {got}") from error
+
+
+def torch_key(key: Any, device: torch.device) -> tuple[Any, ...]:
+    """An index expression in what torch understands: arrays of any kind, and lists, become index tensors."""
+    parts = [_torch_part(part, device) for part in (key if isinstance(key, tuple) else (key,))]
+    if any(isinstance(part, Tensor) for part in parts):
+        # beside an index array NumPy takes a number for one too, which decides where the picked axis goes
+        parts = [torch.tensor([part], device=device) if type(part) is int else part for part in parts]
+    return tuple(parts)
+
+
+def _torch_part(part: Any, device: torch.device) -> Any:
+    if isinstance(part, np.integer):
+        return int(part)
+    if isinstance(part, np.ndarray | list):
+        part = torch.as_tensor(np.asarray(part))
+    if isinstance(part, Tensor):
+        part = part.to(device)
+        return part if part.dtype == torch.bool else part.long()
+    return part
+
+
+def _goes_back(part: Any) -> bool:
+    return isinstance(part, slice) and part.step is not None and part.step < 0
+
+
+def _axes(part: Any) -> int:
+    """How many axes of the array a part of an index expression uses up."""
+    if part is None or part is Ellipsis:
+        return 0
+    return part.dim() if isinstance(part, Tensor) and part.dtype == torch.bool else 1
+
+
+def _forwards(tensor: Tensor, key: tuple[Any, ...]) -> tuple[Tensor, tuple[Any, ...]]:
+    """Torch has no negative steps: the same elements in the wanted order, and a key without such steps for them."""
+    axis, new = 0, []
+    for part in key:
+        if part is Ellipsis:
+            axis += tensor.dim() - sum(map(_axes, key))
+        if _goes_back(part):
+            places = range(tensor.shape[axis])[part]
+            tensor = tensor.index_select(axis, torch.tensor(places, dtype=torch.long, device=tensor.device))
+            new.append(slice(None))
+        else:
+            new.append(part)
+        axis += _axes(part)
+    return tensor, tuple(new)
