@@ -51,7 +51,7 @@ class Benchmark:
     peers : callable
         The peers.
     roof : callable
-        Given the folder, the units per second that the machine's arithmetic alone would allow, and how that was reckoned.
+        Given the folder, the units per second that arithmetic alone would allow, and how that was reckoned.
     """
 
     name: str
@@ -88,7 +88,8 @@ class Benchmark:
         lines = [
             f"### {self.title}",
             "",
-            f"{threads} threads, median of {len(rates[first])} interleaved turns. Roof: {roof[0]:,.0f} {self.unit}/s ({roof[1]}).",
+            f"{threads} threads, median of {len(rates[first])} interleaved turns. "
+            f"Roof: {roof[0]:,.0f} {self.unit}/s ({roof[1]}).",
             "",
             f"| peer | {self.unit}/s | spread | of the roof | {first} is |",
             "|---|---:|---:|---:|---:|",

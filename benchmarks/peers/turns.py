@@ -1,4 +1,4 @@
-"""The peer's side of the runner's protocol. Imports nothing but the standard library: every peer's Python can use it."""
+"""The peer's side of the runner's protocol. Imports the standard library only: every peer can use it."""
 
 import json
 import sys

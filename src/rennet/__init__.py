@@ -1,4 +1,4 @@
-"""rennet: MXNet's recurrent-network API on PyTorch tensors, as ``import rennet as mx``. Names only; may import every room."""
+"""rennet: MXNet's recurrent-network API on PyTorch tensors. Names only; may import every room."""
 
 from . import (
     attribute,
@@ -31,3 +31,40 @@ from .base import MXNetError
 from .context import Context, cpu, cpu_pinned, current_context, gpu, gpu_memory_info, num_gpus
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "AttrScope",
+    "Context",
+    "MXNetError",
+    "__version__",
+    "attribute",
+    "autograd",
+    "base",
+    "callback",
+    "context",
+    "cpu",
+    "cpu_pinned",
+    "current_context",
+    "executor",
+    "gpu",
+    "gpu_memory_info",
+    "init",
+    "initializer",
+    "io",
+    "lr_scheduler",
+    "metric",
+    "mod",
+    "model",
+    "module",
+    "name",
+    "nd",
+    "ndarray",
+    "num_gpus",
+    "opt",
+    "optimizer",
+    "random",
+    "rnn",
+    "runtime",
+    "sym",
+    "symbol",
+]

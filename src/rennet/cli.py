@@ -97,7 +97,7 @@ def train(
     ),
     limit: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Sentences to train on at most. [default: 40000, or all of --text]"),
+        typer.Option(min=1, metavar="N", help="Sentences to train on at most. [default: 30000, or all of --text]"),
     ] = None,
     min_count: Annotated[int, typer.Option(min=1, metavar="N", help="Rarer words become <unk>.")] = _TRAINING.min_count,
     max_vocabulary: Annotated[

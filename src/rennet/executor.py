@@ -170,6 +170,8 @@ class Executor:
         ----------
         out_grads : NDArray or list of NDArray, optional
             Gradients of the outputs. Not needed where an output is a loss; ones by default.
+        is_train : bool
+            Accepted for MXNet's sake; operators go backwards in the mode in which they ran.
         """
         if self._heads is None:
             raise MXNetError("backward: expected a forward(is_train=True) before it; there was none since the last one")
@@ -238,7 +240,9 @@ class Executor:
                     f"reshape: {name} would change from {array.shape} to {shape}, though it was not asked for; "
                     "pass partial_shaping=True if that is meant"
                 )
-            new_args[name] = NDArray(torch.zeros(shape, dtype=array.tensor.dtype, device=array.tensor.device), self._ctx)
+            new_args[name] = NDArray(
+                torch.zeros(shape, dtype=array.tensor.dtype, device=array.tensor.device), self._ctx
+            )
             new_grads[name] = None if grad is None else NDArray(torch.zeros_like(new_args[name].tensor), self._ctx)
         return Executor(self._symbol, self._ctx, new_args, new_grads, self._grad_req, self.aux_dict, shapes)
 

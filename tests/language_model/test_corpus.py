@@ -61,8 +61,8 @@ def test_limit_is_a_prefix_drawn_from_all_packages(library):
 
 def test_limit_reads_no_more_files_than_needed(library, monkeypatch):
     opened = []
-    real = corpus.tokenize.open
-    monkeypatch.setattr(corpus.tokenize, "open", lambda path: opened.append(path) or real(path))
+    real = corpus.tokenize.open  # pyright: ignore[reportPrivateImportUsage]
+    monkeypatch.setattr(corpus.tokenize, "open", lambda path: opened.append(path) or real(path))  # pyright: ignore[reportPrivateImportUsage]
     standard_library(6, root=library)
     assert len(opened) == 4
 

@@ -44,7 +44,7 @@ def bits(prefix: Path, epoch: int = EPOCHS) -> dict[str, bytes]:
 def interrupt_at(monkeypatch: pytest.MonkeyPatch, update: int) -> None:
     """Have Ctrl-C pressed during the given update."""
     seen = {"updates": 0}
-    original = training_module.Speedometer.__call__
+    original = training_module.Speedometer.__call__  # pyright: ignore[reportPrivateImportUsage]
 
     def press(self: object, param: object) -> None:
         seen["updates"] += 1
@@ -52,7 +52,7 @@ def interrupt_at(monkeypatch: pytest.MonkeyPatch, update: int) -> None:
             signal.raise_signal(signal.SIGINT)
         original(self, param)  # pyright: ignore[reportArgumentType]
 
-    monkeypatch.setattr(training_module.Speedometer, "__call__", press)
+    monkeypatch.setattr(training_module.Speedometer, "__call__", press)  # pyright: ignore[reportPrivateImportUsage]
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])

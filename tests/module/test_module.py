@@ -15,59 +15,11 @@ import rennet as mx
 from differential import assert_all_close, assert_close
 from oracle.client import Oracle
 from rennet.base import ArgumentError, MXNetError, NotSupportedError, ShapeError
-from rennet.context import cpu
-from rennet.io import DataBatch, DataDesc, NDArrayIter
+from rennet.io import DataBatch, NDArrayIter
 from rennet.module import Module
-from rennet.module.executor_group import slices
-from rennet.module.parameters import Parameters
-from same_script import random_arrays, run_here, to_nd, to_numpy
+from same_script import run_here, to_nd
 
-NETWORK = """
-def network():
-    hidden = mx.sym.FullyConnected(mx.sym.Variable("data"), num_hidden=3, name="fc1")
-    scores = mx.sym.FullyConnected(mx.sym.Activation(hidden, act_type="tanh"), num_hidden=2, name="fc2")
-    return mx.sym.SoftmaxOutput(scores, mx.sym.Variable("softmax_label"), name="softmax")
-"""
-network = run_here(NETWORK, ["network"])["network"]
-
-ROWS = 5
-SHAPES = {"fc1_weight": (3, 4), "fc1_bias": (3,), "fc2_weight": (2, 3), "fc2_bias": (2,)}
-PARAMS = random_arrays(SHAPES)
-CPUS = {1: [cpu()], 2: [cpu(0), cpu(1)], 3: [cpu(0), cpu(1), cpu(2)]}
-
-
-def batch(rows: int = ROWS, seed: int = 0) -> DataBatch:
-    rng = np.random.default_rng(seed)
-    data, label = rng.normal(size=(rows, 4)), rng.integers(0, 2, rows)
-    return DataBatch([mx.nd.array(data)], [mx.nd.array(label)])
-
-
-def bound(rows: int = ROWS, how: dict[str, Any] | None = None, **binding: Any) -> Module:
-    """A module with `PARAMS` and an optimizer with momentum."""
-    module = Module(network(), **(how or {}))
-    module.bind([("data", (rows, 4))], [("softmax_label", (rows,))], **binding)
-    module.init_params(None, to_nd(PARAMS))
-    module.init_optimizer(optimizer="sgd", optimizer_params={"learning_rate": 0.5, "momentum": 0.9})
-    return module
-
-
-def train(module: Module, batches: Any = range(6)) -> dict[str, np.ndarray]:
-    """The parameters after an update on each batch, given by its seed, or as it is."""
-    for each in batches:
-        module.forward_backward(batch(seed=each) if isinstance(each, int) else each)
-        module.update()
-    return params_of(module)
-
-
-def params_of(module: Any) -> dict[str, np.ndarray]:
-    return to_numpy(module.get_params()[0])
-
-
-def data(rows: int = 24, size: int = ROWS, **how: Any) -> NDArrayIter:
-    rng = np.random.default_rng(0)
-    values = rng.normal(size=(rows, 4)).astype(np.float32)
-    return NDArrayIter(values, (values.sum(1) > 0).astype(np.float32), batch_size=size, **how)
-
+from .classifier import CPUS, NETWORK, PARAMS, ROWS, SHAPES, batch, bound, data, gradients_of, network, params_of, train
 
 # training
 
@@ -146,91 +98,6 @@ def test_arrays_come_in_the_order_of_the_shapes(oracle: Oracle) -> None:
     for place in (0, 1):
         assert_all_close(ours[place], theirs[place], 0, "outputs and gradients")
     assert ours[2:] == theirs[2:]
-
-
-# several devices
-
-
-@pytest.mark.parametrize("shares", [[1, 1], [1, 2, 1], [3, 1], [1, 1, 1], [0.5, 0.25, 0.25]])
-def test_rows_are_shared_out_as_mxnet_does(oracle: Oracle, shares: list[float]) -> None:
-    script = "found = [[(s.start, s.stop) for s in mx.executor_manager._split_input_slice(n, shares)] for n in sizes]"
-    sizes = list(range(4, 20))
-    theirs = oracle.build(script, ["found"], {"shares": shares, "sizes": sizes})["found"]
-    assert [[(part.start, part.stop) for part in slices(size, shares)] for size in sizes] == theirs
-    with pytest.raises(ArgumentError, match=f"a batch of 1 is too small for {len(shares)} devices"):
-        slices(1, shares)
-
-
-@pytest.mark.parametrize("devices", [2, 3])
-@pytest.mark.parametrize("workload", [False, True])
-def test_several_devices_train_like_one(devices: int, workload: bool) -> None:
-    how = {"context": CPUS[devices], "work_load_list": list(range(1, devices + 1)) if workload else None}
-    assert_all_close(train(bound(how=how)), train(bound()), 1e-6, "parameters")
-
-
-def test_outputs_in_pieces() -> None:
-    module, whole = bound(how={"context": CPUS[2]}, inputs_need_grad=True), bound(inputs_need_grad=True)
-    for each in (module, whole):
-        each.forward_backward(batch())
-    (pieces,) = module.get_outputs(merge_multi_context=False)
-    assert [piece.shape for piece in pieces] == [(2, 2), (3, 2)]
-    assert module.output_shapes == [("softmax_output", (5, 2))]
-    assert_all_close(module.get_outputs(), to_plain(whole.get_outputs()), 1e-6, "outputs")
-    (pieces,) = module.get_input_grads(merge_multi_context=False)
-    assert [piece.shape for piece in pieces] == [(2, 4), (3, 4)]
-    assert_all_close(module.get_input_grads(), to_plain(whole.get_input_grads()), 1e-6, "gradients")
-
-
-def to_plain(arrays: Any) -> list[np.ndarray]:
-    return [array.asnumpy() for array in arrays]
-
-
-@pytest.mark.parametrize("pre_sliced", [False, True])
-def test_the_metric_sees_each_device(pre_sliced: bool) -> None:
-    module, whole = bound(how={"context": CPUS[2]}), bound()
-    values = []
-    for each, labels in ((module, [[batch().label[0][:2]], [batch().label[0][2:]]]), (whole, [batch().label])):
-        metric = mx.metric.create("acc")
-        each.forward(batch())
-        given: Any = labels if pre_sliced else batch().label
-        each.update_metric(metric, given, pre_sliced)
-        values.append(metric.get())
-    assert values[0] == values[1]
-
-
-SPLIT = """
-data, state = mx.sym.Variable("data"), mx.sym.Variable("state", __layout__="LNC", shape=(1, 0, 2))
-rnn = mx.sym.RNN(
-    data, mx.sym.Variable("w"), state, mode="gru", num_layers=1, state_size=2, state_outputs=True, name="r",
-    attr={"__layout__": "LNC"},
-)
-net = mx.sym.Group([rnn[0], rnn[1], mx.sym.Reshape(rnn[0], shape=(-1, 2))])
-"""
-
-
-def test_layouts_say_where_to_split_and_join() -> None:
-    """Data, states, outputs and their gradients, none of which begins with the batch."""
-    net = run_here(SPLIT, ["net"])["net"]
-    arrays = random_arrays({"data": (3, 5, 4), "state": (1, 5, 2), "w": (48,), "0": (3, 5, 2), "1": (1, 5, 2)})
-    found = []
-    for count in (1, 2):
-        module = Module(net, ["data"], None, context=CPUS[count], state_names=["state"])
-        module.bind([DataDesc("data", (3, 5, 4), layout="TNC")], inputs_need_grad=True)
-        module.init_params(None, {"w": mx.nd.array(arrays["w"])})
-        module.set_states([mx.nd.array(arrays["state"])])
-        module.forward(DataBatch([mx.nd.array(arrays["data"])]))
-        flat = mx.nd.zeros((15, 2))
-        module.backward([mx.nd.array(arrays["0"]), mx.nd.array(arrays["1"]), flat])
-        found.append(to_plain([*module.get_outputs()[:2], *module.get_input_grads(), *module.get_states()]))
-    assert_all_close(found[1], found[0], 1e-6, "joined")
-    module = Module(net, ["data"], None, context=CPUS[2], state_names=["state"])
-    module.bind([DataDesc("data", (3, 5, 4), layout="TNC")])
-    (pieces,) = module.get_states(merge_multi_context=False)
-    assert [piece.shape for piece in pieces] == [(1, 2, 2), (1, 3, 2)]
-    module.set_states([[mx.nd.ones((1, 2, 2)), mx.nd.zeros((1, 3, 2))]])
-    assert module.get_states()[0].asnumpy().sum() == 4
-    module.set_states(value=2)
-    assert module.get_states()[0].asnumpy().sum() == 20
 
 
 # fit, score, predict
@@ -358,11 +225,6 @@ def test_batches_of_other_sizes() -> None:
     assert_all_close(gradients_of(module), summed, 1e-6, "gradients")
 
 
-def gradients_of(module: Any) -> dict[str, np.ndarray]:
-    grads = module._exec_group.execs[0].grad_dict
-    return {name: grad.asnumpy() for name, grad in grads.items() if grad is not None}
-
-
 def test_labels_may_come_later() -> None:
     module = Module(network())
     module.bind([("data", (ROWS, 4))])
@@ -487,17 +349,6 @@ def test_parameters_partly_given() -> None:
         fresh.init_params(None)
     for nothing in ({}, None):
         module.set_params(nothing, allow_missing=True)  # pyright: ignore[reportArgumentType]
-
-
-def test_devices_with_memory_of_their_own_get_copies() -> None:
-    parameters = Parameters(CPUS[2])
-    first, second = parameters.pools
-    assert first.args is second.args  # one memory
-    assert first.grads is not second.grads
-    second.args, second.aux = {"w": mx.nd.zeros((2,))}, {"m": mx.nd.zeros((1,))}  # as if it were another
-    first.args["w"], first.aux["m"] = mx.nd.zeros((2,)), mx.nd.zeros((1,))
-    parameters.fill(["w", "m"], {"w": mx.nd.ones((2,))}, {"m": mx.nd.ones((1,))}, None, allow_missing=False)
-    assert (second.args["w"].asnumpy().tolist(), second.aux["m"].asnumpy().tolist()) == ([1, 1], [1])
 
 
 def test_get_params_copies() -> None:

@@ -261,6 +261,25 @@ class TestOperator:
         for before, after in zip(first, second, strict=True):
             assert (before == after).asnumpy().all()
 
+    @every_mode
+    def test_lengths_by_name_in_order_and_in_a_graph(self, mode: str) -> None:
+        """They come after the states, one for an LSTM two, of which the others have none."""
+        sample = torch_rnn.draw(Layout(mode, 3), 5, 3, 2, seed=0)
+        lengths = mx.nd.array([5, 2, 1], dtype="float64")
+        attrs = sample.attrs(use_sequence_length=True, state_outputs=False)
+        arrays = self.arrays(sample)
+        expected = mx.nd.RNN(*arrays, sequence_length=lengths, **attrs).asnumpy()
+        assert (expected[2:, 1] == 0).all()
+        assert_close(mx.nd.RNN(*arrays, lengths, **attrs), expected, 0, "in order")
+        names = ["data", "parameters", "state", "state_cell"][: len(arrays)]
+        inputs = {name: mx.sym.Variable(name) for name in (*names, "lengths")}
+        graph = mx.sym.RNN(*[inputs[name] for name in names], sequence_length=inputs["lengths"], **attrs)
+        (output,) = graph.eval(**dict(zip(names, arrays, strict=True)), lengths=lengths)
+        assert_close(output, expected, 0, "in a graph")
+        shapes, outputs, _ = graph.infer_shape(data=(5, 3, 2))
+        assert shapes[-1] == (3,)
+        assert outputs == [(5, 3, 3)]
+
     def test_dropout_lies_between_layers(self) -> None:
         """Two layers with dropout are one layer, Dropout, and another."""
         both = Layout("gru", 4, 2)

@@ -1,1 +1,1 @@
-"""Kernels of the recurrence, behind one narrow door. May import `_recurrence` and the base; knows nothing of operators."""
+"""Kernels of the recurrence, behind one narrow door. May import `_recurrence` and the base, no operators."""

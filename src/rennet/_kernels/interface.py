@@ -70,6 +70,8 @@ class Backend(Protocol):
 
         Parameters
         ----------
+        problem : Problem
+            What is to be computed.
         data : Tensor
             ``(T, N, I)``.
         weights : list of Weights

@@ -57,7 +57,9 @@ def _fitting(sentences: Sentences, longest: int, part: str) -> Sentences:
             f"{MARKS} marks, the bucket holds {longest + MARKS}; give larger --buckets"
         )
     if len(fitting) < len(sentences):
-        logging.info("%d of %d %s sentences are too long for the buckets", len(sentences) - len(fitting), len(sentences), part)
+        logging.info(
+            "%d of %d %s sentences are too long for the buckets", len(sentences) - len(fitting), len(sentences), part
+        )
     return fitting
 
 

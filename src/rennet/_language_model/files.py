@@ -54,7 +54,11 @@ class Files:
     def epochs(self) -> list[int]:
         """The epochs whose parameters are there."""
         stem = f"{Path(self.prefix).name}-"
-        tails = (path.name[len(stem) : -len(".params")] for path in self._folder().glob("*.params") if path.name.startswith(stem))
+        tails = (
+            path.name[len(stem) : -len(".params")]
+            for path in self._folder().glob("*.params")
+            if path.name.startswith(stem)
+        )
         return sorted(int(tail) for tail in tails if len(tail) >= 4 and tail.isdecimal())
 
     def existing(self) -> list[Path]:
@@ -105,7 +109,9 @@ class Card:
         try:
             content = json.loads(path.read_bytes().decode("utf-8"))
         except FileNotFoundError as error:
-            raise ArgumentError(f"{path}: no such file; is the prefix right, and has the model been trained?") from error
+            raise ArgumentError(
+                f"{path}: no such file; is the prefix right, and has the model been trained?"
+            ) from error
         except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
             raise FormatError(str(path), "text", "JSON", "a language model's card", str(error)) from error
         if not isinstance(content, dict) or content.get("format") != _FORMAT or content.get("version") != 1:

@@ -94,7 +94,7 @@ class TrainingSettings(_Record):
     """
 
     text: str | None = None
-    limit: int | None = 40_000
+    limit: int | None = 30_000
     min_count: int = 2
     max_vocabulary: int = 6_000
     buckets: tuple[int, ...] = (8, 12, 16, 24, 32, 48)

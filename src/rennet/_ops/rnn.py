@@ -122,8 +122,8 @@ def rnn(
     """Layers of an RNN, LSTM or GRU over a sequence.
 
     `data` is ``(T, N, input)``, `parameters` the flat vector described in `rennet._recurrence.layout`, `state` and
-    `state_cell` are ``(num_layers*directions, N, state_size)``. The output is ``(T, N, directions*state_size)``, followed
-    with `state_outputs` by the final states. `p` drops outputs between layers, in training.
+    `state_cell` are ``(num_layers*directions, N, state_size)``. The output is ``(T, N, directions*state_size)``,
+    followed with `state_outputs` by the final states. `p` drops outputs between layers, in training.
 
     The LSTM is Hochreiter & Schmidhuber's (1997) with forget gates; the GRU is Cho et al.'s (2014) in cuDNN's variant,
     in which the reset gate acts after the hidden projection.

@@ -32,6 +32,7 @@ class InitDesc(str):
     global_init: Any
 
     def __new__(cls, name: str, attrs: Mapping[str, str] | None = None, global_init: Any = None) -> InitDesc:
+        """See the class."""
         desc = super().__new__(cls, name)
         desc.attrs, desc.global_init = attrs or {}, global_init
         return desc

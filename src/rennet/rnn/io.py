@@ -5,7 +5,6 @@ from __future__ import annotations
 import bisect
 import functools
 import logging
-import random
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -15,6 +14,7 @@ import numpy as np
 from .. import ndarray
 from ..base import ArgumentError, one_of
 from ..io import DataBatch, DataDesc, DataIter
+from .shuffle import Shuffle
 
 
 def encode_sentences(
@@ -133,7 +133,7 @@ class BucketSentenceIter(DataIter):
     ) -> None:
         super().__init__(batch_size)
         self._last_batch = one_of("BucketSentenceIter: last_batch", last_batch, ("discard", "keep", "pad"))
-        self._shuffle = _Shuffle(seed) if shuffle else None
+        self._shuffle = Shuffle(seed) if shuffle else None
         if sorted(layout) != ["N", "T"]:
             raise ArgumentError(f"BucketSentenceIter: layout: expected 'NT' or 'TN', got {layout!r}")
         lengths = np.array([len(sentence) for sentence in sentences], dtype=np.int64)
@@ -259,41 +259,6 @@ class BucketSentenceIter(DataIter):
     def _digest(self) -> int:
         """A number that other sentences would not have."""
         return functools.reduce(lambda digest, rows: zlib.crc32(rows.tobytes(), digest), self.data, 0)
-
-
-class _Shuffle:
-    """Where the order comes from: the global generators, as in MXNet, or one of our own."""
-
-    def __init__(self, seed: int | None) -> None:
-        self._own = None if seed is None else np.random.RandomState(seed % 2**32)
-
-    def batches(self, idx: list[tuple[int, int]]) -> None:
-        if self._own is None:
-            random.shuffle(idx)
-        else:
-            idx[:] = [idx[place] for place in self._own.permutation(len(idx))]
-
-    def rows(self, order: np.ndarray[Any, Any]) -> None:
-        if self._own is None:
-            np.random.shuffle(order)
-        else:
-            self._own.shuffle(order)
-
-    def state(self) -> dict[str, np.ndarray[Any, Any]]:
-        if self._own is None:
-            return {}
-        _, key, position, *_ = self._own.get_state(legacy=True)
-        return {"generator": np.array([*key, position], dtype=np.int64)}
-
-    def restored(self, state: Mapping[str, Any]) -> _Shuffle:
-        """One that goes on where `state` was taken; an error if only one of the two has a generator of its own."""
-        if (self._own is None) != ("generator" not in state):
-            raise ValueError("expected a generator in both or in neither")
-        restored = _Shuffle(None if self._own is None else 0)
-        if restored._own is not None:
-            numbers = np.asarray(state["generator"])
-            restored._own.set_state(("MT19937", numbers[:-1].astype(np.uint32), int(numbers[-1]), 0, 0.0))
-        return restored
 
 
 def _padded(
