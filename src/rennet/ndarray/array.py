@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from .._dtypes import element_type
+from .._ops.arithmetic import Arithmetic, Spelling
 from .._ops.catalogue import OPERATORS
 from .._ops.registry import Operator
 from .._state import flags
@@ -22,7 +23,18 @@ from .indexing import put, take, torch_key
 GRAD_REQS = ("write", "add", "null")
 
 
-class NDArray:
+_SPELLINGS = {
+    operation: Spelling(f"broadcast_{operation}", f"_{word}_scalar", f"_r{word}_scalar")
+    for operation, word in {
+        "add": "plus",
+        "sub": "minus",
+        **{same: same for same in ("mul", "div", "mod", "power")},
+        **{same: same for same in ("equal", "not_equal", "greater", "greater_equal", "lesser", "lesser_equal")},
+    }.items()
+}
+
+
+class NDArray(Arithmetic):
     """An array on one device.
 
     Wraps a torch tensor without copying (`tensor` gives it back), so that MXNet code and torch code can share memory
@@ -44,6 +56,7 @@ class NDArray:
     """
 
     __slots__ = ("__weakref__", "_ctx", "_grad", "_grad_req", "_recorded", "_tensor")
+    _spellings = _SPELLINGS
     __array_priority__ = 1000.0
 
     def __init__(self, tensor: Tensor, ctx: Context | None = None) -> None:
@@ -124,8 +137,6 @@ class NDArray:
         if self.size == 1 and not self._tensor.is_floating_point():
             return int(self.asscalar())
         raise TypeError("only an integer array of one element can be an index")
-
-    __hash__ = object.__hash__
 
     # leaving
 
@@ -273,57 +284,22 @@ class NDArray:
 
     # arithmetic
 
-    def __add__(self, other: Any) -> NDArray:
-        return _arithmetic("broadcast_add", "_plus_scalar", self, other)
+    def _with(self, pair: str, scalar: str, other: Any, reflected: bool) -> Any:
+        if isinstance(other, (*numeric_types, np.number, np.bool_)):
+            return invoke(OPERATORS[scalar], [self], {"scalar": other})[0]
+        if isinstance(other, np.ndarray):
+            other = NDArray(torch.as_tensor(other, dtype=self._tensor.dtype), self._ctx)
+        if not isinstance(other, NDArray):
+            return NotImplemented
+        return invoke(OPERATORS[pair], [other, self] if reflected else [self, other], {})[0]
 
-    __radd__ = __add__
-
-    def __sub__(self, other: Any) -> NDArray:
-        return _arithmetic("broadcast_sub", "_minus_scalar", self, other)
-
-    def __rsub__(self, other: Any) -> NDArray:
-        return _arithmetic("broadcast_sub", "_rminus_scalar", self, other, True)
-
-    def __mul__(self, other: Any) -> NDArray:
-        return _arithmetic("broadcast_mul", "_mul_scalar", self, other)
-
-    __rmul__ = __mul__
-
-    def __truediv__(self, other: Any) -> NDArray:
-        return _arithmetic("broadcast_div", "_div_scalar", self, other)
-
-    def __rtruediv__(self, other: Any) -> NDArray:
-        return _arithmetic("broadcast_div", "_rdiv_scalar", self, other, True)
-
-    def __mod__(self, other: Any) -> NDArray:
-        return _arithmetic("broadcast_mod", "_mod_scalar", self, other)
-
-    def __rmod__(self, other: Any) -> NDArray:
-        return _arithmetic("broadcast_mod", "_rmod_scalar", self, other, True)
-
-    def __pow__(self, other: Any) -> NDArray:
-        return _arithmetic("broadcast_power", "_power_scalar", self, other)
-
-    def __rpow__(self, other: Any) -> NDArray:
-        return _arithmetic("broadcast_power", "_rpower_scalar", self, other, True)
+    __hash__ = object.__hash__
 
     def __eq__(self, other: object) -> Any:
-        return False if other is None else _arithmetic("broadcast_equal", "_equal_scalar", self, other)
+        return False if other is None else self._apply("equal", other)
 
     def __ne__(self, other: object) -> Any:
-        return True if other is None else _arithmetic("broadcast_not_equal", "_not_equal_scalar", self, other)
-
-    def __gt__(self, other: Any) -> NDArray:
-        return _arithmetic("broadcast_greater", "_greater_scalar", self, other)
-
-    def __ge__(self, other: Any) -> NDArray:
-        return _arithmetic("broadcast_greater_equal", "_greater_equal_scalar", self, other)
-
-    def __lt__(self, other: Any) -> NDArray:
-        return _arithmetic("broadcast_lesser", "_lesser_scalar", self, other)
-
-    def __le__(self, other: Any) -> NDArray:
-        return _arithmetic("broadcast_lesser_equal", "_lesser_equal_scalar", self, other)
+        return True if other is None else self._apply("not_equal", other)
 
     def __neg__(self) -> NDArray:
         return invoke(OPERATORS["negative"], [self], {})[0]
@@ -459,17 +435,6 @@ def _context_named(text: str | None) -> Context:
         return current_context()
     kind, _, number = text.rstrip(")").partition("(")
     return Context(kind, int(number or 0))
-
-
-def _arithmetic(broadcast: str, scalar: str, array: NDArray, other: Any, reflected: bool = False) -> NDArray:
-    if isinstance(other, (*numeric_types, np.number, np.bool_)):
-        return invoke(OPERATORS[scalar], [array], {"scalar": other})[0]
-    if isinstance(other, np.ndarray):
-        other = NDArray(torch.as_tensor(other, dtype=array._tensor.dtype), array._ctx)
-    if not isinstance(other, NDArray):
-        return NotImplemented
-    pair = [other, array] if reflected else [array, other]
-    return invoke(OPERATORS[broadcast], pair, {})[0]
 
 
 def _check_grad_req(grad_req: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .._graph import Entry, Node, auxiliary, in_order
+from .._ops.arithmetic import Arithmetic, Spelling
 from .._ops.catalogue import OPERATORS
 from .._ops.registry import Operator
 from ..base import ArgumentError, numeric_types
@@ -17,8 +18,22 @@ from ..context import Context, current_context
 from . import inference
 from .compose import HIDDEN_KEYS, compose, hidden
 
+# The alias that is called, not the operator's own name, is what an automatic name is made of.
+_SPELLINGS = {
+    "add": Spelling("_plus", "_PlusScalar"),
+    "sub": Spelling("_minus", "_MinusScalar", "_RMinusScalar"),
+    "mul": Spelling("_mul", "_MulScalar"),
+    "div": Spelling("_div", "_DivScalar", "_RDivScalar"),
+    "mod": Spelling("_mod", "_ModScalar", "_RModScalar"),
+    "power": Spelling("_power", "_PowerScalar", "_rpower_scalar"),
+    **{
+        operation: Spelling(f"_{operation}", f"_{operation}_scalar")
+        for operation in ("equal", "not_equal", "greater", "greater_equal", "lesser", "lesser_equal")
+    },
+}
 
-class Symbol:
+
+class Symbol(Arithmetic):
     """One or more outputs of a graph of operators.
 
     Symbols are made by `Variable`, by the functions of ``sym``, by arithmetic, and by loading a file. They hold no
@@ -36,6 +51,7 @@ class Symbol:
     """
 
     __slots__ = ("__weakref__", "_outputs")
+    _spellings = _SPELLINGS
     # so that NumPy's numbers leave arithmetic to us
     __array_ufunc__ = None
 
@@ -112,8 +128,6 @@ class Symbol:
 
     def __bool__(self) -> bool:
         raise NotImplementedError("a Symbol has no truth value; it has no data yet")
-
-    __hash__ = object.__hash__
 
     def __copy__(self) -> Symbol:
         return Symbol(self._outputs)
@@ -258,63 +272,18 @@ class Symbol:
 
     # arithmetic
 
-    def __add__(self, other: Any) -> Symbol:
-        return _arithmetic("_plus", "_PlusScalar", self, other)
-
-    __radd__ = __add__
-
-    def __sub__(self, other: Any) -> Symbol:
-        return _arithmetic("_minus", "_MinusScalar", self, other)
-
-    def __rsub__(self, other: Any) -> Symbol:
-        return _arithmetic("_minus", "_RMinusScalar", self, other, True)
-
-    def __mul__(self, other: Any) -> Symbol:
-        return _arithmetic("_mul", "_MulScalar", self, other)
-
-    __rmul__ = __mul__
-
-    def __truediv__(self, other: Any) -> Symbol:
-        return _arithmetic("_div", "_DivScalar", self, other)
-
-    def __rtruediv__(self, other: Any) -> Symbol:
-        return _arithmetic("_div", "_RDivScalar", self, other, True)
-
-    def __mod__(self, other: Any) -> Symbol:
-        return _arithmetic("_mod", "_ModScalar", self, other)
-
-    def __rmod__(self, other: Any) -> Symbol:
-        return _arithmetic("_mod", "_RModScalar", self, other, True)
-
-    def __pow__(self, other: Any) -> Symbol:
-        return _arithmetic("_power", "_PowerScalar", self, other)
-
-    def __rpow__(self, other: Any) -> Symbol:
-        return _arithmetic("_power", "_rpower_scalar", self, other, True)
+    def _with(self, pair: str, scalar: str, other: Any, reflected: bool) -> Any:
+        if isinstance(other, Symbol):
+            return call(OPERATORS[pair], pair, [other, self] if reflected else [self, other], {})
+        if isinstance(other, (*numeric_types, np.number)):
+            return call(OPERATORS[scalar], scalar, [self], {"scalar": other})
+        return NotImplemented
 
     def __neg__(self) -> Symbol:
         return self * -1.0
 
     def __abs__(self) -> Symbol:
         return Symbol([(compose(OPERATORS["abs"], "abs", [self], {}, {}), 0)])
-
-    def __eq__(self, other: object) -> Any:
-        return _arithmetic("_equal", "_equal_scalar", self, other)
-
-    def __ne__(self, other: object) -> Any:
-        return _arithmetic("_not_equal", "_not_equal_scalar", self, other)
-
-    def __gt__(self, other: Any) -> Symbol:
-        return _arithmetic("_greater", "_greater_scalar", self, other)
-
-    def __ge__(self, other: Any) -> Symbol:
-        return _arithmetic("_greater_equal", "_greater_equal_scalar", self, other)
-
-    def __lt__(self, other: Any) -> Symbol:
-        return _arithmetic("_lesser", "_lesser_scalar", self, other)
-
-    def __le__(self, other: Any) -> Symbol:
-        return _arithmetic("_lesser_equal", "_lesser_equal_scalar", self, other)
 
     def __getattr__(self, name: str) -> Any:
         # operators whose first input is the symbol itself are methods too
@@ -358,15 +327,6 @@ def call(operator: Operator, alias: str, args: Sequence[Any], kwargs: dict[str, 
     }
     node = compose(operator, alias, symbols, by_name, attributes)
     return Symbol([(node, index) for index in range(node.num_outputs)])
-
-
-def _arithmetic(pair: str, scalar: str, symbol: Symbol, other: Any, reflected: bool = False) -> Any:
-    if isinstance(other, Symbol):
-        sides = [other, symbol] if reflected else [symbol, other]
-        return call(OPERATORS[pair], pair, sides, {})
-    if isinstance(other, (*numeric_types, np.number)):
-        return call(OPERATORS[scalar], scalar, [symbol], {"scalar": other})
-    return NotImplemented
 
 
 def _visible(attrs: Mapping[str, str]) -> dict[str, str]:
