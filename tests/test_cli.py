@@ -79,6 +79,10 @@ MISTAKES = {
     "negative": (["train", "--epochs", "0"], "--epochs"),
     "dropout of one": (["train", "--text", "text.txt", "--dropout", "1"], "dropout"),
     "no learning rate": (["train", "--text", "text.txt", "--lr", "nan"], "lr"),
+    "negative seed": (["train", "--text", "text.txt", "--seed", "-1"], "--seed"),
+    "huge seed": (["train", "--text", "text.txt", "--seed", str(10**30)], "--seed"),
+    "negative seed of a sample": (["sample", "lm", "--seed", "-1"], "--seed"),
+    "tiny vocabulary": (["train", "--text", "text.txt", "--max-vocabulary", "3"], "--max-vocabulary"),
     "buckets": (["train", "--text", "text.txt", "--buckets", "a,b"], "--buckets"),
     "bidirectional": (["train", "--bidirectional"], "must not see the token"),
     "unwritable prefix": (["train", "--text", "text.txt", "--prefix", "no/such/folder/lm"], "no/such/folder"),
@@ -113,6 +117,11 @@ def test_the_checkpoint_of_another_model(folder: Path, capsys: pytest.CaptureFix
     assert run("train", "--text", "text.txt", "--resume", "--hidden", "7") == 2
     assert "--hidden 7 was asked for, but the saved run has 6" in capsys.readouterr().err
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_divergence_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("train", "--text", "text.txt", *SMALL, "--lr", "1e20") == 0
+    assert "try a lower --lr" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["sample", "--help"], ["--version"]])

@@ -10,7 +10,7 @@ import typer
 
 from . import __version__
 from ._language_model.sampling import Writer
-from ._language_model.settings import ModelSettings, TrainingSettings
+from ._language_model.settings import LARGEST_SEED, ModelSettings, TrainingSettings
 from ._language_model.training import Interrupted, Training, resume, start
 from .base import ArgumentError, MXNetError
 from .context import Context, num_gpus
@@ -103,7 +103,9 @@ def train(
     max_vocabulary: Annotated[
         int, typer.Option(min=1, metavar="N", help="Words known at most; the others become <unk>.")
     ] = _TRAINING.max_vocabulary,
-    seed: Annotated[int, typer.Option(metavar="N", help="Seed of weights, order and dropout.")] = _TRAINING.seed,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED, metavar="N", help="Seed of weights, order and dropout.")
+    ] = _TRAINING.seed,
     device: Annotated[str, typer.Option(metavar="DEVICE", help="cpu, gpu or gpu:N.")] = "cpu",
     lines: Annotated[int, typer.Option(min=0, metavar="N", help="Lines to write at the end.")] = 8,
 ) -> None:
@@ -170,6 +172,8 @@ def _run(run: Training, epochs: int, terminal: bool, prefix: str, lines: int, wh
         raise typer.Exit(130) from None
     for epoch, value in enumerate(outcome.heldout, 1):
         typer.echo(f"epoch {epoch}: held-out perplexity {value:.1f}")
+    if outcome.heldout and not outcome.heldout[-1] < data.unigram:
+        typer.echo("this is no better than single words: the learning rate is probably too high, try a lower --lr")
     typer.echo(
         f"wrote {prefix}-symbol.json, {prefix}-{outcome.epochs:04d}.params, {prefix}-vocab.json, {prefix}-curve.png"
     )
@@ -192,7 +196,8 @@ def sample(
     lines: Annotated[int, typer.Option(min=1, metavar="N", help="Lines to write.")] = 10,
     longest: Annotated[int, typer.Option(min=1, metavar="N", help="Tokens of a line at most.")] = 60,
     seed: Annotated[
-        int | None, typer.Option(metavar="N", help="Seed of the choice. [default: another each time]")
+        int | None,
+        typer.Option(min=0, max=LARGEST_SEED, metavar="N", help="Seed of the choice. [default: another each time]"),
     ] = None,
     device: Annotated[str, typer.Option(metavar="DEVICE", help="cpu, gpu or gpu:N.")] = "cpu",
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from rennet._language_model.files import Card, Files, Snapshot
 from rennet._language_model.sampling import Writer
 from rennet._language_model.settings import ModelSettings, TrainingSettings
 from rennet._language_model.training import Interrupted, resume, start
-from rennet.base import ArgumentError, FormatError
+from rennet.base import ArgumentError, FormatError, MXNetError
 
 SMALL = ModelSettings(layers=2, hidden=8, embed=6, dropout=0.3)
 EPOCHS = 2
@@ -164,6 +165,46 @@ class TestRefusals:
         (tmp_path / "a-0001.params").write_bytes((tmp_path / "b-0001.params").read_bytes())
         with pytest.raises(ArgumentError, match="is not of the model"):
             Writer(str(tmp_path / "a"))
+
+    @pytest.mark.parametrize(
+        ("entry", "content"),
+        [
+            ("notes", b'{"epoch": 1}'),
+            ("notes", b"[]"),
+            ("notes", b"\xff"),
+            ("notes", b'{"epoch":1,"batch":0,"fingerprint":"","metric":3,"curve":{}}'),
+            ("generator", b"12345"),
+            ("optimizer", b"12345"),
+        ],
+    )
+    def test_a_broken_training_state(self, tmp_path: Path, text: Path, entry: str, content: bytes) -> None:
+        prefix = str(tmp_path / "lm")
+        start(SMALL, settings(text), prefix, False).run(1, bar=False)
+        path = tmp_path / "lm-resume.state"
+        entries = mx.nd.load(path)
+        entries[entry] = mx.nd.array(np.frombuffer(content, dtype=np.uint8), dtype="uint8")
+        mx.nd.save(path, entries)
+        with pytest.raises(MXNetError, match=r"lm-resume\.state"):
+            resume({}, {}, prefix)
+
+    def test_a_vocabulary_of_another_text(self, tmp_path: Path, text: Path) -> None:
+        prefix = str(tmp_path / "lm")
+        start(SMALL, settings(text), prefix, False).run(1, bar=False)
+        card = tmp_path / "lm-vocab.json"
+        content = json.loads(card.read_text())
+        content["vocabulary"]["tokens"].pop()
+        card.write_text(json.dumps(content))
+        with pytest.raises(FormatError, match=r"lm-vocab\.json, card: vocabulary"):
+            resume({}, {}, prefix)
+
+    def test_an_overwritten_run_stays_until_there_is_another(self, tmp_path: Path, text: Path) -> None:
+        prefix = str(tmp_path / "lm")
+        start(SMALL, settings(text), prefix, False).run(2, bar=False)
+        before = bits(tmp_path / "lm", 2)
+        run = start(SMALL, settings(text, seed=1), prefix, True)
+        assert bits(tmp_path / "lm", 2) == before
+        run.run(1, bar=False)
+        assert Files(prefix).epochs() == [1]
 
     @pytest.mark.parametrize("content", [b"", b"\xff", b"[]", b'{"format": "x"}', b"[" * 100_000])
     def test_a_broken_card(self, tmp_path: Path, content: bytes) -> None:

@@ -174,15 +174,43 @@ class Snapshot:
                 kind, _, name = key.partition(":")
                 if name:
                     parts[kind][name] = given if kind == "param" else given.asnumpy()
-            return cls(
-                parts["param"],
-                _to_bytes(entries["optimizer"]),
-                parts["order"],
-                entries["generator"].tensor,
-                json.loads(_to_bytes(entries["notes"])),
-            )
-        except (KeyError, AttributeError, ValueError) as error:
-            raise FormatError(str(path), "entries", "names", "those of a training state", repr(error)) from error
+            notes = json.loads(_to_bytes(entries["notes"]))
+            generator = entries["generator"].tensor
+            torch.Generator().set_state(generator)  # objects to what is no state of a generator
+            wrong = _unlike(notes, _NOTES)
+            if wrong:
+                raise FormatError(str(path), "notes", wrong, "what a training state says", repr(notes)[:80])
+            return cls(parts["param"], _to_bytes(entries["optimizer"]), parts["order"], generator, notes)
+        except FormatError:
+            raise
+        except (KeyError, AttributeError, ValueError, RuntimeError, TypeError) as error:
+            raise FormatError(str(path), "entries", "contents", "those of a training state", repr(error)) from error
+
+
+_NUMBER = (int, float)
+_NOTES: dict[str, Any] = {
+    "epoch": int,
+    "batch": int,
+    "fingerprint": str,
+    "metric": dict.fromkeys(("sum_metric", "num_inst", "global_sum_metric", "global_num_inst"), _NUMBER),
+    "curve": {"points": [[_NUMBER]], "heldout": [[_NUMBER]], "last": [_NUMBER]},
+}
+"""What a snapshot's notes look like: types, fields of objects, the kind of a list's elements."""
+
+
+def _unlike(content: Any, pattern: Any, field: str = "object") -> str:
+    """The first field of `content` that is not as `pattern` says, or empty."""
+    if isinstance(pattern, dict):
+        if not isinstance(content, dict) or sorted(content) != sorted(pattern):
+            return field
+        found = (_unlike(content[key], inner, key) for key, inner in pattern.items())
+    elif isinstance(pattern, list):
+        if not isinstance(content, list):
+            return field
+        found = (_unlike(each, pattern[0], field) for each in content)
+    else:
+        return "" if isinstance(content, pattern) and content is not True else field
+    return next(filter(None, found), "")
 
 
 def _from_bytes(raw: bytes) -> NDArray:

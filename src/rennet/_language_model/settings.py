@@ -8,8 +8,11 @@ from typing import Any, TypeVar
 
 from .._recurrence.modes import MODES
 from ..base import ArgumentError, FormatError, one_of
+from .vocabulary import SPECIAL
 
 S = TypeVar("S", bound="_Record")
+
+LARGEST_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -33,10 +36,15 @@ class _Record:
         return made
 
 
+def _option(name: str) -> str:
+    """A setting as the command line spells it."""
+    return f"--{name.replace('_', '-')}"
+
+
 def _positive(**values: Any) -> None:
     for name, value in values.items():
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise ArgumentError(f"{name}: expected a whole number above 0, got {value!r}")
+            raise ArgumentError(f"{_option(name)}: expected a whole number above 0, got {value!r}")
 
 
 @dataclass(frozen=True)
@@ -63,10 +71,10 @@ class ModelSettings(_Record):
     dropout: float = 0.2
 
     def __post_init__(self) -> None:
-        one_of("cells", self.cells, MODES)
+        one_of("--cells", self.cells, MODES)
         _positive(layers=self.layers, hidden=self.hidden, embed=self.embed)
         if not isinstance(self.dropout, int | float) or not 0 <= self.dropout < 1:
-            raise ArgumentError(f"dropout: expected a rate in [0, 1), got {self.dropout!r}")
+            raise ArgumentError(f"--dropout: expected a rate in [0, 1), got {self.dropout!r}")
 
 
 @dataclass(frozen=True)
@@ -108,15 +116,23 @@ class TrainingSettings(_Record):
         _positive(min_count=self.min_count, max_vocabulary=self.max_vocabulary, batch_size=self.batch_size)
         if self.limit is not None:
             _positive(limit=self.limit)
+        if self.max_vocabulary <= len(SPECIAL):
+            raise ArgumentError(
+                f"--max-vocabulary: expected more than the {len(SPECIAL)} marks, got {self.max_vocabulary}"
+            )
+        if self.text is not None and not isinstance(self.text, str):
+            raise ArgumentError(f"--text: expected a path, got {self.text!r}")
+        if not isinstance(self.seed, int) or not 0 <= self.seed <= LARGEST_SEED:
+            raise ArgumentError(f"--seed: expected a whole number from 0 to {LARGEST_SEED}, got {self.seed!r}")
         if not self.buckets:
-            raise ArgumentError("buckets: expected at least one length")
+            raise ArgumentError("--buckets: expected at least one length")
         for length in self.buckets:
             _positive(buckets=length)
-        one_of("optimizer", self.optimizer, ("adam", "sgd"))
+        one_of("--optimizer", self.optimizer, ("adam", "sgd"))
         for name in ("lr", "lr_decay"):
             value = getattr(self, name)
             if not isinstance(value, int | float) or not 0 < value < float("inf"):
-                raise ArgumentError(f"{name}: expected a number above 0, got {value!r}")
+                raise ArgumentError(f"{_option(name)}: expected a number above 0, got {value!r}")
 
 
 def describe_difference(saved: _Record, asked: Mapping[str, Any]) -> str | None:
@@ -124,5 +140,5 @@ def describe_difference(saved: _Record, asked: Mapping[str, Any]) -> str | None:
     for name, value in asked.items():
         before = getattr(saved, name)
         if before != value:
-            return f"--{name.replace('_', '-')} {value} was asked for, but the saved run has {before}"
+            return f"{_option(name)} {value} was asked for, but the saved run has {before}"
     return None

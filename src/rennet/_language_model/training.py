@@ -6,13 +6,14 @@ import logging
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import torch
 
 from .. import random
-from ..base import ArgumentError
+from ..base import ArgumentError, FormatError, MXNetError
 from ..callback import Speedometer
 from ..context import Context, cpu
 from ..initializer import Xavier
@@ -91,6 +92,7 @@ class Training:
             raise ArgumentError(f"{files.resume}: the saved run was on another text than {self.data.source}")
         self._card = Card(self.data.kind, self.data.source, model, training, self.data.vocabulary)
         self._files = files
+        self._stale: list[Path] | None = []
         self._cells = cells_of(model)
         sym_gen = unrolled(model, len(self.data.vocabulary), self._cells)
         self._module = BucketingModule(sym_gen, self.data.train.default_bucket_key, context=context)
@@ -99,10 +101,15 @@ class Training:
         self._begin = (0, 0)
         random.seed(training.seed)
         self._module.bind(self.data.train.provide_data, self.data.train.provide_label)
-        self._module.init_params(Xavier(), arg_params=snapshot.params if snapshot else None)
-        self._init_optimizer(training)
-        if snapshot is not None:
-            self._take_up(snapshot)
+        try:
+            self._module.init_params(Xavier(), arg_params=snapshot.params if snapshot else None)
+            self._init_optimizer(training)
+            if snapshot is not None:
+                self._take_up(snapshot)
+        except MXNetError as error:
+            if snapshot is None:
+                raise
+            raise ArgumentError(f"{files.resume} does not fit the model in {files.card}: {error}") from error
 
     @property
     def _batches(self) -> int:
@@ -146,7 +153,6 @@ class Training:
         progress = Bar(epochs, self._batches) if bar else Speedometer(self._card.training.batch_size, 50)
         default_symbol = self._module.symbol
         checkpoint = do_rnn_checkpoint(self._cells, self._files.prefix)
-        self._card.write(self._files.card)
         with StopRequest() as request:
 
             def after_batch(param: BatchEndParam) -> None:
@@ -155,10 +161,12 @@ class Training:
                 self._curve.add(update, *totals, first=param.nbatch == 0)
                 progress(param)
                 if request.made:
+                    self._first_write()
                     self._snapshot(param.epoch, param.nbatch + 1).write(self._files.resume)
                     raise Interrupted
 
             def after_epoch(epoch: int, symbol: Any, args: Mapping[str, Any], aux: Mapping[str, Any]) -> None:
+                self._first_write()
                 # the graph of the default bucket, whichever bucket came last
                 checkpoint(epoch, default_symbol, args, aux)
 
@@ -188,6 +196,17 @@ class Training:
         self._draw()
         return Outcome(self.data, [value for _, value in self._curve.heldout], max(epochs, self._begin[0]))
 
+    def replace(self, stale: list[Path]) -> None:
+        """Have the files of an earlier run removed as soon as there is something to put in their place."""
+        self._stale = stale
+
+    def _first_write(self) -> None:
+        if self._stale is not None:
+            for path in self._stale:
+                path.unlink(missing_ok=True)
+            self._card.write(self._files.card)
+            self._stale = None
+
     def _draw(self) -> None:
         updates = [int(update) for update, _ in self._curve.points]
         values = [value for _, value in self._curve.points]
@@ -210,8 +229,7 @@ def start(
             f"{present[0]} is there already; go on with --resume, replace it with --overwrite, or take another --prefix"
         )
     run = Training(model, training, files, context or cpu())
-    for path in present:
-        path.unlink()
+    run.replace(present)
     return run
 
 
@@ -230,4 +248,7 @@ def resume(
         difference = describe_difference(saved, asked)
         if difference:
             raise ArgumentError(f"cannot resume {prefix}: {difference}")
-    return Training(card.model, card.training, files, context or cpu(), snapshot)
+    run = Training(card.model, card.training, files, context or cpu(), snapshot)
+    if run.data.vocabulary != card.vocabulary:
+        raise FormatError(str(files.card), "card", "vocabulary", "that of the text", "another one")
+    return run

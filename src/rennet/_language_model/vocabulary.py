@@ -11,13 +11,13 @@ from typing import Any
 
 from ..base import ArgumentError, FormatError
 
-__all__ = ["BEGIN", "END", "PADDING", "UNKNOWN", "Vocabulary", "unigram_perplexity"]
+__all__ = ["BEGIN", "END", "PADDING", "SPECIAL", "UNKNOWN", "Vocabulary", "unigram_perplexity"]
 
 PADDING = "\n"
 UNKNOWN = "<unk>"
 BEGIN = "<bos>"
 END = "<eos>"
-_SPECIAL = (PADDING, UNKNOWN, BEGIN, END)
+SPECIAL = (PADDING, UNKNOWN, BEGIN, END)
 
 
 @dataclass(frozen=True)
@@ -64,13 +64,13 @@ class Vocabulary:
         """
         if min_count < 1:
             raise ArgumentError(f"min_count: expected at least 1, got {min_count}")
-        if max_size is not None and max_size <= len(_SPECIAL):
-            raise ArgumentError(f"max_size: expected more than the {len(_SPECIAL)} special tokens take, got {max_size}")
+        if max_size is not None and max_size <= len(SPECIAL):
+            raise ArgumentError(f"max_size: expected more than the {len(SPECIAL)} special tokens take, got {max_size}")
         counts = Counter(chain.from_iterable(sentences))
-        for special in _SPECIAL:
+        for special in SPECIAL:
             del counts[special]
         known = sorted((token for token in counts if counts[token] >= min_count), key=lambda t: (-counts[t], t))
-        return cls((*_SPECIAL, *known)[:max_size])
+        return cls((*SPECIAL, *known)[:max_size])
 
     def __len__(self) -> int:
         return len(self.id_to_token)
@@ -118,8 +118,8 @@ class Vocabulary:
         for i, token in enumerate(tokens):
             if not isinstance(token, str) or not token:
                 raise FormatError(source, where, f"token {i}", "text", repr(token))
-        if tuple(tokens[: len(_SPECIAL)]) != _SPECIAL:
-            raise FormatError(source, where, "first tokens", repr(_SPECIAL), repr(tuple(tokens[: len(_SPECIAL)])))
+        if tuple(tokens[: len(SPECIAL)]) != SPECIAL:
+            raise FormatError(source, where, "first tokens", repr(SPECIAL), repr(tuple(tokens[: len(SPECIAL)])))
         twice = [token for token, count in Counter(tokens).items() if count > 1]
         if twice:
             raise FormatError(source, where, "tokens", "each token once", f"{twice[0]!r} more than once")
