@@ -159,6 +159,10 @@ def _only(values: dict[str, Any], names: set[str]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name in names}
 
 
+def _report(epoch: int, heldout: float) -> None:
+    typer.echo(f"epoch {epoch}: held-out perplexity {heldout:.1f}")
+
+
 def _run(run: Training, epochs: int, terminal: bool, prefix: str, lines: int, where: Context) -> None:
     data = run.data
     typer.echo(
@@ -166,12 +170,10 @@ def _run(run: Training, epochs: int, terminal: bool, prefix: str, lines: int, wh
         f"held-out perplexity of single words (unigram): {data.unigram:.1f}"
     )
     try:
-        outcome = run.run(epochs, bar=terminal)
+        outcome = run.run(epochs, terminal, _report)
     except Interrupted:
         typer.echo(f"interrupted; saved. Go on with: rennet train --prefix {prefix} --resume", err=True)
         raise typer.Exit(130) from None
-    for epoch, value in enumerate(outcome.heldout, 1):
-        typer.echo(f"epoch {epoch}: held-out perplexity {value:.1f}")
     if outcome.heldout and not outcome.heldout[-1] < data.unigram:
         typer.echo("this is no better than single words: the learning rate is probably too high, try a lower --lr")
     typer.echo(

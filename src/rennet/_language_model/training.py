@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -148,8 +148,18 @@ class Training:
         states = self._module.get_optimizer_states()
         return Snapshot(params, states, self.data.train.state(), torch.get_rng_state(), notes)
 
-    def run(self, epochs: int, bar: bool) -> Outcome:
-        """Train up to `epochs` epochs in all; raises `Interrupted` if asked to stop on the way."""
+    def run(self, epochs: int, bar: bool, report: Callable[[int, float], None] = lambda epoch, value: None) -> Outcome:
+        """Train up to `epochs` epochs in all; raises `Interrupted` if asked to stop on the way.
+
+        Parameters
+        ----------
+        epochs : int
+            Where to stop.
+        bar : bool
+            Whether to show a progress bar; log lines otherwise.
+        report : callable
+            Told the number of each epoch and its held-out perplexity.
+        """
         progress = Bar(epochs, self._batches) if bar else Speedometer(self._card.training.batch_size, 50)
         default_symbol = self._module.symbol
         checkpoint = do_rnn_checkpoint(self._cells, self._files.prefix)
@@ -174,6 +184,7 @@ class Training:
                 value = float(dict(param.eval_metric.get_global_name_value())["perplexity"])
                 self._curve.heldout.append([(param.epoch + 1) * self._batches, value])
                 self._snapshot(param.epoch + 1, 0).write(self._files.resume)
+                report(param.epoch + 1, value)
                 if request.made and param.epoch + 1 < epochs:
                     raise Interrupted
 
