@@ -26,7 +26,7 @@ app = typer.Typer(
 
 _MODEL = ModelSettings()
 _TRAINING = TrainingSettings()
-_LEARNING_RATES = {"adam": 0.003, "sgd": 0.3}
+_LEARNING_RATES = {"adam": _TRAINING.lr, "sgd": 0.3}
 
 
 def _version(asked: bool) -> None:

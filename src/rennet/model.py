@@ -62,11 +62,16 @@ def save_checkpoint(
     """
     if symbol is not None:
         symbol.save(_symbol_file(prefix), remove_amp_cast=remove_amp_cast)
+    path = _params_file(prefix, epoch)
+    write_params(path, arg_params, aux_params)
+    logging.info('Saved checkpoint to "%s"', path)
+
+
+def write_params(path: Prefix, arg_params: Mapping[str, NDArray], aux_params: Mapping[str, NDArray]) -> None:
+    """Write parameters and auxiliary states to one file, their names after ``arg:`` and ``aux:``."""
     arrays = {f"arg:{name}": each for name, each in arg_params.items()}
     arrays.update({f"aux:{name}": each for name, each in aux_params.items()})
-    path = _params_file(prefix, epoch)
     ndarray.save(path, arrays)
-    logging.info('Saved checkpoint to "%s"', path)
 
 
 def load_params(prefix: Prefix, epoch: int) -> tuple[dict[str, NDArray], dict[str, NDArray]]:

@@ -19,6 +19,8 @@ from .settings import ModelSettings, TrainingSettings
 from .vocabulary import Vocabulary
 
 _FORMAT = "rennet language model"
+METRIC_TOTALS = ("sum_metric", "num_inst", "global_sum_metric", "global_num_inst")
+"""What a metric has counted so far, by its attributes' names."""
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,7 @@ _NOTES: dict[str, Any] = {
     "epoch": int,
     "batch": int,
     "fingerprint": str,
-    "metric": dict.fromkeys(("sum_metric", "num_inst", "global_sum_metric", "global_num_inst"), _NUMBER),
+    "metric": dict.fromkeys(METRIC_TOTALS, _NUMBER),
     "curve": {"points": [[_NUMBER]], "heldout": [[_NUMBER]], "last": [_NUMBER]},
 }
 """What a snapshot's notes look like: types, fields of objects, the kind of a list's elements."""

@@ -24,7 +24,7 @@ from ..module import BucketingModule
 from ..rnn import do_rnn_checkpoint
 from .curve import draw_curve
 from .data import Data, prepare
-from .files import Card, Files, Snapshot
+from .files import METRIC_TOTALS, Card, Files, Snapshot
 from .network import PADDING_ID, cells_of, unrolled
 from .progress import Bar, Curve
 from .settings import ModelSettings, TrainingSettings, describe_difference
@@ -130,7 +130,7 @@ class Training:
         self.data.train.restore(snapshot.order)
         if notes["batch"] == 0:
             self.data.train.reset()  # the epoch before was complete
-        for name in _TOTALS:
+        for name in METRIC_TOTALS:
             setattr(self._metric, name, notes["metric"][name])
         self._curve = Curve.from_state(notes["curve"])
         self._begin = (notes["epoch"], notes["batch"])
@@ -141,7 +141,7 @@ class Training:
             "epoch": epoch,
             "batch": batch,
             "fingerprint": self.data.fingerprint,
-            "metric": {name: float(getattr(self._metric, name)) for name in _TOTALS},
+            "metric": {name: float(getattr(self._metric, name)) for name in METRIC_TOTALS},
             "curve": self._curve.state(),
         }
         params, _ = self._module.get_params()
@@ -223,9 +223,6 @@ class Training:
         values = [value for _, value in self._curve.points]
         heldout = [(int(update), value) for update, value in self._curve.heldout]
         draw_curve(self._files.curve, updates, values, heldout, self.data.unigram)
-
-
-_TOTALS = ("sum_metric", "num_inst", "global_sum_metric", "global_num_inst")
 
 
 def start(

@@ -13,8 +13,8 @@ from .. import metric
 from ..base import ArgumentError, _as_list
 from ..initializer import Uniform
 from ..io import DataBatch, DataIter
-from ..model import BatchEndParam
-from ..ndarray import NDArray, array, concatenate, load, save
+from ..model import BatchEndParam, write_params
+from ..ndarray import NDArray, array, concatenate, load
 from ..symbol import Symbol
 
 INITIALIZER = Uniform(0.01)
@@ -290,9 +290,7 @@ class BaseModule:
 
     def save_params(self, fname: str) -> None:
         """Write parameters and auxiliary states to a ``.params`` file."""
-        arg_params, aux_params = self.get_params()
-        named = {f"arg:{name}": value for name, value in arg_params.items()}
-        save(fname, {**named, **{f"aux:{name}": value for name, value in aux_params.items()}})
+        write_params(fname, *self.get_params())
 
     def load_params(self, fname: str) -> None:
         """Read parameters and auxiliary states from a ``.params`` file."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .. import symbol
+from .._cells.dense import activate
 from .._cells.sequences import as_steps, in_form
 from ..base import ArgumentError, NotSupportedError
 from ..ndarray import NDArray, concatenate
@@ -214,9 +215,7 @@ class BaseRNNCell:
 
     def _get_activation(self, inputs: Symbol, activation: str | Callable[..., Symbol], **kwargs: Any) -> Symbol:
         """An activation by name or as a function; for cells written by users."""
-        if isinstance(activation, str):
-            return symbol.Activation(inputs, act_type=activation, **kwargs)
-        return activation(inputs, **kwargs)
+        return activate(symbol, inputs, activation, **kwargs)
 
 
 def take_weight(args: Weights, name: str, what: str) -> NDArray:
