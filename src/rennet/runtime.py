@@ -7,21 +7,20 @@ from typing import Any
 import torch
 
 from ._dtypes import element_type
-from ._kernels.door import BACKENDS, choose, objections, pinned
-from ._kernels.interface import Clip, Problem
-from ._recurrence.modes import MODES
-from .base import one_of
+from ._kernels.door import BACKENDS, candidates, objection, pinned
+from ._kernels.interface import Problem
+from ._kernels.stack import stack_of
 
 __all__ = ["backends", "explain", "pinned"]
 
 
-def backends() -> list[str]:
-    """Names of the backends, in the order in which they are asked.
+def backends() -> dict[str, str]:
+    """The backends in the order in which they are asked: ``'available'``, or why one is missing on this machine.
 
-    >>> backends()[-1]
-    'reference'
+    >>> backends()
+    {'torch': 'available', 'reference': 'available'}
     """
-    return [backend.name for backend in BACKENDS]
+    return {backend.name: backend.missing() or "available" for backend in BACKENDS}
 
 
 def explain(
@@ -34,6 +33,7 @@ def explain(
     bidirectional: bool = False,
     projection_size: int | None = None,
     clip: tuple[float, float] | None = None,
+    clip_nan: bool = False,
     lengths: bool = False,
     dtype: Any = "float32",
     device: str | torch.device = "cpu",
@@ -49,34 +49,38 @@ def explain(
         Sizes.
     bidirectional, lengths, needs_grad : bool
         Both directions; sequences of several lengths; training.
-    projection_size, clip, dtype, device : optional
-        Projection, bounds on the cell state, element type, device.
+    projection_size : int, optional
+        Width that an LSTM's output is projected to.
+    clip : tuple of float, optional
+        Bounds on an LSTM's cell state; with `clip_nan` NaN is put within them too.
+    dtype, device : optional
+        Element type and device.
 
     Returns
     -------
     dict of str to str
-        For each backend ``'runs'``, ``'could run'``, or its objection.
+        For each backend ``'runs'``, ``'could run'``, or its objection. Within `pinned` only the pinned one may run.
 
     Examples
     --------
     >>> explain("lstm", clip=(-1.0, 1.0))
     {'torch': "torch's layers do not clip the cell state", 'reference': 'runs'}
     """
-    one_of("mode", mode, MODES)
+    stack = stack_of(mode, hidden_size, 1, bidirectional, 0.0, projection_size, *(clip or (None, None)), clip_nan)
     problem = Problem(
         mode,
-        2 if bidirectional else 1,
+        stack.layout.directions,
         steps,
         batch,
         input_size,
         hidden_size,
         projection_size,
-        None if clip is None else Clip(*clip, False),
+        stack.clip,
         lengths,
         element_type(dtype).torch,
         torch.device(device),
         needs_grad,
     )
-    chosen = choose(problem).name
-    reasons = objections(problem)
-    return {name: reason or ("runs" if name == chosen else "could run") for name, reason in reasons.items()}
+    reasons = {backend.name: objection(backend, problem) for backend in BACKENDS}
+    able = [backend.name for backend in candidates() if reasons[backend.name] is None]
+    return {name: reason or ("runs" if name in able[:1] else "could run") for name, reason in reasons.items()}

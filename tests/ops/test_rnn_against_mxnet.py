@@ -21,7 +21,7 @@ from oracle.client import Oracle
 from rennet._recurrence.layout import Layout
 from rennet._recurrence.modes import MODES
 
-from . import torch_rnn
+import torch_rnn
 
 size = st.integers(1, 7)
 layouts = st.builds(Layout, st.sampled_from(sorted(MODES)), size, st.integers(1, 3), st.booleans(), st.none())

@@ -6,14 +6,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from torch import Tensor
-
 from ..base import NotSupportedError, one_of
-from .interface import Backend, Problem, Weights
+from .interface import Backend, Problem
 from .reference import Reference
 from .torch_fused import TorchFused
 
-BACKENDS: tuple[Backend, ...] = (TorchFused(), Reference())
+REFERENCE = Reference()
+
+BACKENDS: tuple[Backend, ...] = (TorchFused(), REFERENCE)
 """Asked in this order; the last one never objects."""
 
 
@@ -26,7 +26,11 @@ _pin = _Pin()
 
 @contextmanager
 def pinned(name: str) -> Iterator[None]:
-    """A scope in which only the backend called `name` runs; a problem that it objects to is an error."""
+    """A scope in which, on this thread, only the backend called `name` runs; a problem it does not take is an error.
+
+    >>> with pinned("reference"):
+    ...     pass
+    """
     one_of("backend", name, [backend.name for backend in BACKENDS])
     before, _pin.name = _pin.name, name
     try:
@@ -35,26 +39,24 @@ def pinned(name: str) -> Iterator[None]:
         _pin.name = before
 
 
-def objections(problem: Problem) -> dict[str, str | None]:
-    """Each backend's reason against the problem, or None, in the order in which they are asked."""
-    return {backend.name: backend.why_not(problem) for backend in BACKENDS}
+def candidates() -> tuple[Backend, ...]:
+    """The backends that may be asked here: all, or the pinned one."""
+    return BACKENDS if _pin.name is None else tuple(each for each in BACKENDS if each.name == _pin.name)
+
+
+def objection(backend: Backend, problem: Problem) -> str | None:
+    """Why the backend does not run the problem here, or None if it could."""
+    return backend.missing() or backend.why_not(problem)
 
 
 def choose(problem: Problem) -> Backend:
-    """The first backend that has no objection, or the pinned one."""
-    for backend in BACKENDS:
-        if _pin.name is not None and backend.name != _pin.name:
-            continue
-        reason = backend.why_not(problem)
+    """The first candidate that has no objection."""
+    reasons = {}
+    for backend in candidates():
+        reason = objection(backend, problem)
         if reason is None:
             return backend
-        if _pin.name is not None:
-            raise NotSupportedError(f"the pinned backend {backend.name!r} does not take this problem: {reason}")
-    raise AssertionError("the last backend never objects")
-
-
-def run(
-    problem: Problem, data: Tensor, weights: list[Weights], states: list[Tensor], lengths: Tensor | None
-) -> tuple[Tensor, list[Tensor]]:
-    """Compute the problem by the chosen backend; see `Backend.run`."""
-    return choose(problem).run(problem, data, weights, states, lengths)
+        reasons[backend.name] = reason
+    # the last backend of all never objects
+    ((name, reason),) = reasons.items()
+    raise NotSupportedError(f"the pinned backend {name!r} does not take this problem: {reason}")

@@ -1,4 +1,4 @@
-"""The door to the kernels: what a problem is, what a backend must say and do, and how one is chosen.
+"""The door to the kernels: what a problem is, what a backend must say and do.
 
 A problem is one layer, in one or two directions, over a whole sequence. Stacking, dropout between layers and parameter
 layout live above the door.
@@ -6,6 +6,7 @@ layout live above the door.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import torch
@@ -15,11 +16,42 @@ from .._recurrence.modes import MODES, Mode
 
 
 class Clip(NamedTuple):
-    """Bounds on the LSTM's cell state at every step; `nan` also maps NaN into them."""
+    """Bounds on the LSTM's cell state at every step; `nan` also maps NaN to the upper one."""
 
     low: float
     high: float
     nan: bool
+
+
+class Weights(NamedTuple):
+    """One direction's parameters: ``(G*H, I)``, ``(G*H, R)``, ``(G*H,)``, ``(G*H,)`` and, if projecting, ``(R, H)``."""
+
+    i2h_weight: Tensor
+    h2h_weight: Tensor
+    i2h_bias: Tensor
+    h2h_bias: Tensor
+    h2r_weight: Tensor | None = None
+
+    def present(self) -> list[Tensor]:
+        """Those that there are, in order."""
+        return [part for part in self if part is not None]
+
+
+class Inputs(NamedTuple):
+    """What a layer reads."""
+
+    data: Tensor
+    """``(T, N, I)``."""
+    weights: list[Weights]
+    """One for each direction."""
+    states: list[Tensor]
+    """The hidden state ``(D, N, R)`` and, for an LSTM, the cell state ``(D, N, H)``."""
+    lengths: Tensor | None
+    """``(N,)``, int64, on the data's device; each in ``[0, T]``."""
+
+    def tensors(self) -> list[Tensor]:
+        """Everything that can have a gradient: data, states, weights."""
+        return [self.data, *self.states, *(part for each in self.weights for part in each.present())]
 
 
 class Problem(NamedTuple):
@@ -43,15 +75,42 @@ class Problem(NamedTuple):
         """The row of the table of modes."""
         return MODES[self.mode]
 
+    @property
+    def output_size(self) -> int:
+        """Width of one direction's output."""
+        return self.projection_size or self.hidden_size
 
-class Weights(NamedTuple):
-    """One direction's parameters: ``(G*H, I)``, ``(G*H, R)``, ``(G*H,)``, ``(G*H,)`` and, if projecting, ``(R, H)``."""
+    @classmethod
+    def of(cls, mode: str, clip: Clip | None, inputs: Inputs, needs_grad: bool) -> Problem:
+        """The problem that these inputs pose."""
+        steps, batch, input_size = inputs.data.shape
+        first = inputs.weights[0]
+        return cls(
+            mode,
+            len(inputs.weights),
+            steps,
+            batch,
+            input_size,
+            first.h2h_weight.shape[0] // MODES[mode].num_gates,
+            None if first.h2r_weight is None else first.h2r_weight.shape[0],
+            clip,
+            inputs.lengths is not None,
+            inputs.data.dtype,
+            inputs.data.device,
+            needs_grad,
+        )
 
-    i2h_weight: Tensor
-    h2h_weight: Tensor
-    i2h_bias: Tensor
-    h2h_bias: Tensor
-    h2r_weight: Tensor | None = None
+    def inputs(self, tensors: Sequence[Tensor], lengths: Tensor | None) -> Inputs:
+        """The reverse of `Inputs.tensors`."""
+        rest = iter(tensors)
+        data, states = next(rest), [next(rest) for _ in range(self.recurrence.states)]
+        parts = len(Weights._fields) if self.projection_size else len(Weights._fields) - 1
+        weights = [Weights(*(next(rest) for _ in range(parts))) for _ in range(self.directions)]
+        return Inputs(data, weights, states, lengths)
+
+
+Results = list[Tensor]
+"""A layer's outputs ``(T, N, D*R)``, then its final states in the shapes of the given ones."""
 
 
 class Backend(Protocol):
@@ -59,33 +118,33 @@ class Backend(Protocol):
 
     name: str
 
-    def why_not(self, problem: Problem) -> str | None:
-        """Why this backend does not take the problem, or None if it does."""
+    def missing(self) -> str | None:
+        """Why this backend can compute nothing on this machine, or None."""
         ...
 
-    def run(
-        self, problem: Problem, data: Tensor, weights: list[Weights], states: list[Tensor], lengths: Tensor | None
-    ) -> tuple[Tensor, list[Tensor]]:
-        """The layer's outputs and final states.
+    def why_not(self, problem: Problem) -> str | None:
+        """Why this backend does not take the problem, or None if it does. It is not asked where it is missing."""
+        ...
+
+    def run(self, problem: Problem, inputs: Inputs) -> Results:
+        """The results, recorded by torch's autograd if ``problem.needs_grad``.
+
+        No result may share memory with an input or with another result.
+        """
+        ...
+
+    def gradients(
+        self, problem: Problem, inputs: Inputs, heads: Sequence[Tensor], wanted: Sequence[bool]
+    ) -> list[Tensor | None]:
+        """Gradients of ``inputs.tensors()``, computed from the inputs alone, for whoever cannot keep a recording.
 
         Parameters
         ----------
-        problem : Problem
-            What is to be computed.
-        data : Tensor
-            ``(T, N, I)``.
-        weights : list of Weights
-            One for each direction.
-        states : list of Tensor
-            The hidden state ``(D, N, R)`` and, for an LSTM, the cell state ``(D, N, H)``.
-        lengths : Tensor or None
-            ``(N,)``, int64, on the data's device.
-
-        Returns
-        -------
-        output : Tensor
-            ``(T, N, D*R)``.
-        states : list of Tensor
-            In the shapes of the given ones.
+        problem, inputs
+            As for `run`.
+        heads : sequence of Tensor
+            Gradients of the results.
+        wanted : sequence of bool
+            Which of the inputs' gradients are needed; the others, and those of zeros only, may be None.
         """
         ...

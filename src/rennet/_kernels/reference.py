@@ -6,8 +6,10 @@ import torch
 import torch.nn.functional as torch_nn
 from torch import Tensor
 
+from .._recurrence.modes import Mode
 from .._recurrence.pointwise import Ops
-from .interface import Clip, Problem, Weights
+from .composed import Composed
+from .interface import Clip, Inputs, Problem, Results, Weights
 
 _OPS = {
     squash: Ops(split=lambda x, parts: x.chunk(parts, 1), gate=torch.sigmoid, squash=fn)
@@ -15,14 +17,8 @@ _OPS = {
 }
 
 
-def _clipped(cell: Tensor, clip: Clip) -> Tensor:
-    if clip.nan:
-        cell = torch.where(torch.isnan(cell), torch.full_like(cell, clip.high), cell)
-    return cell.clamp(clip.low, clip.high)
-
-
-class Reference:
-    """Pure torch, step by step."""
+class Reference(Composed):
+    """Pure torch, step by step, differentiable as often as one likes."""
 
     name = "reference"
 
@@ -30,56 +26,65 @@ class Reference:
         """Never objects."""
         return None
 
-    def run(
-        self, problem: Problem, data: Tensor, weights: list[Weights], states: list[Tensor], lengths: Tensor | None
-    ) -> tuple[Tensor, list[Tensor]]:
-        """See `Backend.run`."""
+    def compute(self, problem: Problem, inputs: Inputs) -> Results:
+        """See `Composed.compute`."""
+        data, valid = inputs.data, None
+        if inputs.lengths is not None:
+            steps = torch.arange(problem.steps, device=data.device)
+            valid = steps[:, None, None] < inputs.lengths[:, None]
+            # what stands in the padding must not reach anything, not even as 0 * NaN in a gradient
+            data = _where_or_zero(valid, data)
         outputs, finals = [], []
-        for direction in range(problem.directions):
-            begin = [state[direction] for state in states]
-            output, final = self._one_way(problem, data, weights[direction], begin, lengths, direction == 1)
+        for direction, weights in enumerate(inputs.weights):
+            begin = [state[direction] for state in inputs.states]
+            output, final = _one_way(problem, data, weights, begin, valid, direction == 1)
             outputs.append(output)
             finals.append(final)
         output = outputs[0] if len(outputs) == 1 else torch.cat(outputs, 2)
-        return output, [torch.stack(parts) for parts in zip(*finals, strict=True)]
+        return [output, *(torch.stack(parts) for parts in zip(*finals, strict=True))]
 
-    def _one_way(
-        self,
-        problem: Problem,
-        data: Tensor,
-        weights: Weights,
-        states: list[Tensor],
-        lengths: Tensor | None,
-        backwards: bool,
-    ) -> tuple[Tensor, list[Tensor]]:
-        mode = problem.recurrence
-        ops = _OPS[mode.squash]
-        valid = None
-        if lengths is not None:
-            valid = torch.arange(problem.steps, device=data.device)[:, None, None] < lengths[:, None]
-            # what stands in the padding must not reach anything, not even as 0 * NaN in a gradient
-            data = torch.where(valid, data, torch.zeros((), dtype=data.dtype, device=data.device))
-        i2h = torch_nn.linear(data, weights.i2h_weight, weights.i2h_bias)
-        outputs: list[Tensor] = [data.new_zeros(())] * problem.steps
-        for t in reversed(range(problem.steps)) if backwards else range(problem.steps):
-            h2h = torch_nn.linear(states[0], weights.h2h_weight, weights.h2h_bias)
-            new = mode.step(ops, i2h[t], h2h, states)
-            if problem.clip is not None:
-                # the output is computed from the clipped cell state, as cuDNN defines it
-                new = self._clip_lstm(ops, i2h[t] + h2h, new, problem.clip)
-            if weights.h2r_weight is not None:
-                new[0] = torch_nn.linear(new[0], weights.h2r_weight)
-            if valid is None:
-                outputs[t], states = new[0], new
-            else:
-                states = [torch.where(valid[t], after, before) for after, before in zip(new, states, strict=True)]
-                outputs[t] = torch.where(valid[t], new[0], torch.zeros_like(new[0]))
-        if not outputs:
-            width = problem.projection_size or problem.hidden_size
-            return data.new_zeros((0, problem.batch, width)), states
-        return torch.stack(outputs), states
 
-    @staticmethod
-    def _clip_lstm(ops: Ops, gates: Tensor, new: list[Tensor], clip: Clip) -> list[Tensor]:
-        cell = _clipped(new[1], clip)
-        return [ops.gate(ops.split(gates, 4)[3]) * ops.squash(cell), cell]
+def _one_way(
+    problem: Problem, data: Tensor, weights: Weights, states: list[Tensor], valid: Tensor | None, backwards: bool
+) -> tuple[Tensor, list[Tensor]]:
+    mode = problem.recurrence
+    i2h = torch_nn.linear(data, weights.i2h_weight, weights.i2h_bias)
+    outputs: list[Tensor] = []
+    for t in reversed(range(problem.steps)) if backwards else range(problem.steps):
+        # past its end a sequence takes steps on zeros, which count for nothing
+        before = states if valid is None else [_where_or_zero(valid[t], state) for state in states]
+        h2h = torch_nn.linear(before[0], weights.h2h_weight, weights.h2h_bias)
+        if problem.clip is None:
+            after = mode.step(_OPS[mode.squash], i2h[t], h2h, before)
+        else:
+            after = _clipped_step(mode, i2h[t], h2h, before, problem.clip)
+        if weights.h2r_weight is not None:
+            after[0] = torch_nn.linear(after[0], weights.h2r_weight)
+        if valid is None:
+            states = after
+            outputs.append(after[0])
+        else:
+            outputs.append(_where_or_zero(valid[t], after[0]))
+            states = [torch.where(valid[t], new, old) for new, old in zip(after, states, strict=True)]
+    if not outputs:
+        return data.new_zeros((0, problem.batch, problem.output_size)), states
+    return torch.stack(outputs[::-1] if backwards else outputs), states
+
+
+def _clipped_step(mode: Mode, i2h: Tensor, h2h: Tensor, states: list[Tensor], clip: Clip) -> list[Tensor]:
+    """An LSTM's step whose cell state is clipped before the output is computed from it, as cuDNN defines it."""
+    ops = _OPS[mode.squash]
+    output_gate = ops.gate(ops.split(i2h + h2h, 4)[3])
+    _, cell = mode.step(ops, i2h, h2h, states)
+    if clip.nan:
+        lost = torch.isnan(cell)
+        # stepped again without what became NaN: clipping stops the gradient, but 0 * NaN would still be NaN
+        gates = torch.where(lost.repeat(1, 4), torch.zeros_like(i2h), i2h + h2h)
+        _, cell = mode.step(ops, gates, torch.zeros_like(gates), [states[0], _where_or_zero(~lost, states[1])])
+        cell = torch.where(lost, torch.full_like(cell, clip.high), cell)
+    cell = cell.clamp(clip.low, clip.high)
+    return [output_gate * ops.squash(cell), cell]
+
+
+def _where_or_zero(keep: Tensor, values: Tensor) -> Tensor:
+    return torch.where(keep, values, torch.zeros((), dtype=values.dtype, device=values.device))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Annotated, Any, get_type_hints
@@ -28,6 +29,7 @@ _RUNTIME = {IsTraining: "training", Device: "device"}
 
 Names = Callable[[Mapping[str, Any]], Sequence[str]]
 Types = Callable[[Mapping[str, Any], list[Any]], tuple[list[Any], list[Any]]]
+Check = Callable[[Mapping[str, Any]], Any]
 
 
 class Operator:
@@ -53,6 +55,8 @@ class Operator:
         Element-type inference: from attributes and input types (None where unknown) to those of inputs and outputs.
     marks : mapping
         For some inputs, attributes that a variable gets when it becomes this input: how to initialise it, say.
+    check : callable, optional
+        Raises if the attributes, each of which has the right type, make no sense together.
     """
 
     def __init__(
@@ -67,8 +71,9 @@ class Operator:
         infer: Rule | None,
         types: Types,
         marks: Mapping[str, Mapping[str, str]],
+        check: Check | None,
     ) -> None:
-        self.marks = marks
+        self.marks, self._check = marks, check
         self.fn, self.name, self.aux, self.hidden_outputs = fn, name, aux, hidden_outputs
         self.aliases: list[str] = [name]
         self.doc = inspect.getdoc(fn) or ""
@@ -90,8 +95,14 @@ class Operator:
         if self.variadic:
             self.attributes["num_args"] = Attribute("num_args", int, None)
 
-    def parse(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def parse(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """Typed attributes with defaults filled in; free-form ``__key__`` attributes are passed over."""
+        try:
+            return _parsed_before(self, *itertools.chain.from_iterable(given.items()))
+        except TypeError:  # a list or an array cannot be looked up
+            return self._parse(given)
+
+    def _parse(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         parsed: dict[str, Any] = {}
         for key, value in given.items():
             attribute = self.attributes.get(key)
@@ -105,7 +116,9 @@ class Operator:
                 if attribute.default is Attribute.REQUIRED:
                     raise ArgumentError(f"{self.name}: attribute {key} is required: {attribute.expected}")
                 parsed[key] = attribute.default
-        return parsed
+        if self._check is not None:
+            self._check(parsed)
+        return MappingProxyType(parsed)
 
     def input_names(self, attrs: Mapping[str, Any]) -> Sequence[str]:
         """Names of the inputs in use."""
@@ -149,6 +162,12 @@ def same_type(attrs: Mapping[str, Any], ins: list[Any]) -> tuple[list[Any], list
     return [known if kind is None else kind for kind in ins], [known]
 
 
+@functools.lru_cache(maxsize=4096, typed=True)
+def _parsed_before(operator: Operator, *flat: Any) -> Mapping[str, Any]:
+    """Parsing takes longer than many an operator, and a program asks for the same few things again and again."""
+    return operator._parse(dict(zip(flat[::2], flat[1::2], strict=True)))
+
+
 OPERATORS: dict[str, Operator] = {}
 """Every operator under its canonical name and under each alias."""
 
@@ -163,6 +182,7 @@ def operator(
     infer: Rule | None = None,
     types: Types = same_type,
     marks: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+    check: Check | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Enter the decorated function into the table under `name` and `aliases`; see `Operator`."""
 
@@ -177,6 +197,7 @@ def operator(
             infer=infer,
             types=types,
             marks=marks,
+            check=check,
         )
         for alias in (name, *aliases):
             add_alias(alias, record)

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-import torch
-import torch.nn.functional as torch_nn
 from torch import Tensor
 
-from .._kernels.door import run as run_layer
-from .._kernels.interface import Clip, Problem, Weights
+from .._kernels.interface import Weights
+from .._kernels.remembered import remembered
+from .._kernels.stack import Stack, check_data, run_stack, stack_of
 from .._recurrence.layout import Layout
-from ..base import ArgumentError, ShapeError
+from ..base import ShapeError
 from .inference import Attrs, Known, unify
 from .registry import IsTraining, Operator, operator
 
 
-def layout_of(attrs: Mapping[str, Any]) -> Layout:
-    """The parameter layout that an RNN operator's attributes describe."""
-    return Layout(
-        attrs["mode"], attrs["state_size"], attrs["num_layers"], attrs["bidirectional"], attrs["projection_size"]
-    )
+_OF_THE_STACK = tuple(inspect.signature(stack_of).parameters)
+
+
+def _stack(attrs: Mapping[str, Any]) -> Stack:
+    """What the attributes describe; raises if they make no sense."""
+    return stack_of(**{name: attrs[name] for name in _OF_THE_STACK})
 
 
 def _inputs(attrs: Mapping[str, Any]) -> Sequence[str]:
@@ -40,7 +41,7 @@ def _outputs(attrs: Mapping[str, Any]) -> Sequence[str]:
 
 
 def _shapes(op: Operator, attrs: Attrs, ins: list[Known], outs: list[Known]) -> tuple[list[Known], list[Known]]:
-    layout = layout_of(attrs)
+    layout = _stack(attrs).layout
     names = _inputs(attrs)
     known = dict(zip(names, ins, strict=True))
     stacked = layout.num_layers * layout.directions
@@ -66,39 +67,60 @@ def _shapes(op: Operator, attrs: Attrs, ins: list[Known], outs: list[Known]) -> 
     return [known[name] for name in names], results[: len(outs)]
 
 
-def _clip(attrs_min: float | None, attrs_max: float | None, nan: bool, mode: str) -> Clip | None:
-    if attrs_min is None and attrs_max is None:
-        return None
-    if attrs_min is None or attrs_max is None:
-        raise ArgumentError("RNN: lstm_state_clip_min and lstm_state_clip_max go together; only one was given")
-    if mode != "lstm":
-        raise ArgumentError(f"RNN: lstm_state_clip_min and lstm_state_clip_max apply to mode 'lstm', not {mode!r}")
-    if attrs_min > attrs_max:
-        raise ArgumentError(f"RNN: lstm_state_clip_min {attrs_min} is above lstm_state_clip_max {attrs_max}")
-    return Clip(attrs_min, attrs_max, nan)
+def _types(attrs: Attrs, ins: list[Any]) -> tuple[list[Any], list[Any]]:
+    """States and parameters follow the data; lengths are whole numbers, which a half would not hold."""
+    kind = ins[0]
+    names = _inputs(attrs)
+    found = [kind if own is None and name != "sequence_length" else own for name, own in zip(names, ins, strict=True)]
+    return found, [kind] * len(_outputs(attrs))
 
 
-def _weights(parameters: Tensor, layout: Layout, input_size: int) -> list[list[Weights]]:
-    """The vector cut into each layer's, in it each direction's parameters."""
+class _Cuts(NamedTuple):
+    """How a flat vector is cut, worked out once for each layout and input size."""
+
+    total: int
+    sizes: list[int]
+    shapes: list[tuple[int, ...] | None]
+    """Of the matrices; None for a bias, which is a vector already."""
+    places: list[list[list[int]]]
+    """For each layer and direction, which parts make its `Weights`, in order."""
+
+
+@remembered
+def _cuts(layout: Layout, input_size: int) -> _Cuts:
     slots = list(layout.slots(input_size))
-    total = sum(slot.size for slot in slots)
-    if parameters.dim() != 1 or parameters.numel() != total:
+    at = {(slot.layer, slot.direction, slot.field): place for place, slot in enumerate(slots)}
+    places = [
+        [
+            [at[layer, direction, field] for field in Weights._fields if (layer, direction, field) in at]
+            for direction in range(layout.directions)
+        ]
+        for layer in range(layout.num_layers)
+    ]
+    return _Cuts(
+        slots[-1].offset + slots[-1].size,
+        [slot.size for slot in slots],
+        [slot.shape if slot.kind == "weight" else None for slot in slots],
+        places,
+    )
+
+
+def cut(parameters: Tensor, layout: Layout, input_size: int) -> list[list[Weights]]:
+    """The flat vector as each layer's, in it each direction's parameters; nothing is copied."""
+    total, sizes, shapes, places = _cuts(layout, input_size)
+    if parameters.shape != (total,):
         raise ShapeError(
             f"RNN: parameters: expected a vector of {total} for {layout} with input size {input_size}, "
             f"got shape {tuple(parameters.shape)}"
         )
     # one split, not many slices: its gradient is one concatenation
-    parts = parameters.split([slot.size for slot in slots])
-    table: dict[tuple[int, int], dict[str, Tensor]] = {}
-    for slot, part in zip(slots, parts, strict=True):
-        table.setdefault((slot.layer, slot.direction), {})[f"{slot.group}_{slot.kind}"] = part.view(slot.shape)
-    return [
-        [Weights(**table[layer, direction]) for direction in range(layout.directions)]
-        for layer in range(layout.num_layers)
+    parts = [
+        part if shape is None else part.view(shape) for part, shape in zip(parameters.split(sizes), shapes, strict=True)
     ]
+    return [[Weights(*[parts[place] for place in way]) for way in layer] for layer in places]
 
 
-@operator("RNN", active=_inputs, outputs=_outputs, infer=_shapes)
+@operator("RNN", active=_inputs, outputs=_outputs, infer=_shapes, types=_types, check=_stack)
 def rnn(
     data: Tensor,
     parameters: Tensor,
@@ -128,44 +150,19 @@ def rnn(
     The LSTM is Hochreiter & Schmidhuber's (1997) with forget gates; the GRU is Cho et al.'s (2014) in cuDNN's variant,
     in which the reset gate acts after the hidden projection.
     """
-    layout = Layout(mode, state_size, num_layers, bidirectional, projection_size)
-    clip = _clip(lstm_state_clip_min, lstm_state_clip_max, lstm_state_clip_nan, mode)
-    if projection_size and mode != "lstm":
-        raise ArgumentError(f"RNN: projection_size applies to mode 'lstm', not {mode!r}")
-    if not 0 <= p < 1:
-        raise ArgumentError(f"RNN: p: expected a rate in [0, 1); got {p}")
-    if data.dim() != 3:
-        raise ShapeError(f"RNN: data: expected (T, N, input), got shape {tuple(data.shape)}")
+    stack = stack_of(
+        mode,
+        state_size,
+        num_layers,
+        bidirectional,
+        p,
+        projection_size,
+        lstm_state_clip_min,
+        lstm_state_clip_max,
+        lstm_state_clip_nan,
+    )
+    check_data(data)
+    weights = cut(parameters, stack.layout, data.shape[2])
     states = [state] if state_cell is None else [state, state_cell]
-    widths = (layout.output_size, state_size)
-    for name, given, width in zip(("state", "state_cell"), states, widths, strict=False):
-        expected = (num_layers * layout.directions, data.shape[1], width)
-        if given.shape != expected:
-            raise ShapeError(f"RNN: {name}: expected shape {expected}, got {tuple(given.shape)}")
-    lengths = sequence_length.long() if sequence_length is not None else None
-    needs_grad = torch.is_grad_enabled() and any(x.requires_grad for x in (data, parameters, *states))
-    weights = _weights(parameters, layout, data.shape[2])
-    per_layer = [s.split(layout.directions) for s in states]
-    finals: list[list[Tensor]] = []
-    for layer in range(num_layers):
-        if layer and p and training:
-            data = torch_nn.dropout(data, p, True)
-        problem = Problem(
-            mode,
-            layout.directions,
-            data.shape[0],
-            data.shape[1],
-            data.shape[2],
-            state_size,
-            projection_size,
-            clip,
-            lengths is not None,
-            data.dtype,
-            data.device,
-            needs_grad,
-        )
-        data, final = run_layer(problem, data, weights[layer], [s[layer] for s in per_layer], lengths)
-        finals.append(final)
-    if not state_outputs:
-        return data
-    return data, *(parts[0] if num_layers == 1 else torch.cat(parts) for parts in zip(*finals, strict=True))
+    output, final = run_stack(stack, data, weights, states, sequence_length, training)
+    return (output, *final) if state_outputs else output

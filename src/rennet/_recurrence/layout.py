@@ -7,8 +7,8 @@ matrix is stored row by row, its gates one below the other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from .modes import MODES
 
@@ -37,6 +37,11 @@ class Slot(NamedTuple):
     def cell(self) -> str:
         """The direction and layer as names spell them: ``l0``, ``r0``, ``l1`` ..."""
         return f"{'lr'[self.direction]}{self.layer}"
+
+    @property
+    def field(self) -> str:
+        """What it is within its layer and direction, e.g. ``i2h_weight``."""
+        return f"{self.group}_{self.kind}"
 
     def name(self, gate: str = "") -> str:
         """The parameter's name after the cell's prefix, e.g. ``l0_i2h_weight`` or, for a gate, ``l0_i2h_f_weight``."""
@@ -122,3 +127,42 @@ class Layout(NamedTuple):
         per_input = self.directions * MODES[self.mode].num_gates * self.hidden_size
         size, rest = divmod(total - self.size(0), per_input)
         return size if rest == 0 and size > 0 else None
+
+    def unpack(self, vector: Any) -> dict[str, Any]:
+        """Each slot's matrix or bias under its name, from a vector of any kind of array.
+
+        They share the vector's memory wherever slices and reshaped arrays do.
+
+        Raises
+        ------
+        ValueError
+            If no input size gives a vector of this length.
+        """
+        (total,) = vector.shape
+        input_size = self.input_size(total)
+        if input_size is None:
+            raise ValueError(f"a vector of {total} fits no input size of {self}")
+        return {
+            slot.name(): vector[slot.offset : slot.offset + slot.size].reshape(slot.shape)
+            for slot in self.slots(input_size)
+        }
+
+    def pack(self, parts: Mapping[str, Any], concatenate: Callable[[list[Any]], Any]) -> Any:
+        """The reverse of `unpack`; `concatenate` joins vectors.
+
+        Raises
+        ------
+        ValueError
+            If a slot is missing, superfluous, or of another shape.
+        """
+        input_size = parts["l0_i2h_weight"].shape[1] if "l0_i2h_weight" in parts else 0
+        slots = {slot.name(): slot for slot in self.slots(input_size)}
+        missing, extra = sorted(slots.keys() - parts.keys()), sorted(parts.keys() - slots.keys())
+        if missing or extra:
+            raise ValueError(
+                f"{self}: missing: {', '.join(missing) or 'none'}; superfluous: {', '.join(extra) or 'none'}"
+            )
+        for name, slot in slots.items():
+            if tuple(parts[name].shape) != slot.shape:
+                raise ValueError(f"{name}: expected shape {slot.shape}, got {tuple(parts[name].shape)}")
+        return concatenate([parts[name].reshape(-1) for name in slots])

@@ -1,0 +1,111 @@
+"""Who runs what: objections, pinning, and asking about it."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+import torch
+
+import rennet as mx
+from rennet._kernels import door
+from rennet._kernels.interface import Clip, Problem
+from rennet._kernels.reference import Reference
+from rennet._kernels.torch_fused import TorchFused
+from rennet._recurrence.layout import Layout
+from rennet.base import ArgumentError, NotSupportedError
+
+from .layers import inputs_of, problem_of
+
+CLIPPED = Clip(-1, 1, False)
+
+
+@pytest.fixture
+def plain() -> Problem:
+    layout = Layout("lstm", 3)
+    state = torch.zeros(1, 2, 3)
+    return problem_of(layout, inputs_of(layout, [torch.zeros(2, 2, 2), torch.zeros(layout.size(2)), state, state]))
+
+
+def test_a_problem_is_read_off_its_inputs(plain: Problem) -> None:
+    assert plain == ("lstm", 1, 2, 2, 2, 3, None, None, False, torch.float32, torch.device("cpu"), True)
+
+
+@pytest.mark.parametrize(
+    ("change", "objection"),
+    [
+        ({}, None),
+        ({"clip": CLIPPED}, "clip"),
+        ({"projection_size": 3}, "fewer"),
+        ({"projection_size": 2}, None),
+        ({"steps": 0}, "empty"),
+        ({"batch": 0}, "empty"),
+        ({"dtype": torch.int64}, "torch.int64"),
+        ({"device": torch.device("meta")}, "not on 'meta'"),
+    ],
+)
+def test_who_objects_to_what(plain: Problem, change: dict, objection: str | None) -> None:
+    problem = plain._replace(**change)
+    reason = TorchFused().why_not(problem)
+    assert reason is None if objection is None else objection in str(reason)
+    assert door.choose(problem).name == ("torch" if objection is None else "reference")
+    assert Reference().why_not(problem) is None
+
+
+def test_a_backend_can_be_pinned(plain: Problem) -> None:
+    with door.pinned("reference"):
+        assert door.choose(plain).name == "reference"
+        with door.pinned("torch"):
+            assert door.choose(plain).name == "torch"
+            with pytest.raises(
+                NotSupportedError, match="'torch' does not take this problem: torch's layers do not clip"
+            ):
+                door.choose(plain._replace(clip=CLIPPED))
+    assert door.choose(plain).name == "torch"
+    with (
+        pytest.raises(ArgumentError, match="backend: expected one of reference, torch; got 'abacus'"),
+        door.pinned("abacus"),
+    ):
+        pass
+
+
+def test_a_pin_holds_on_its_own_thread(plain: Problem) -> None:
+    found = []
+    with door.pinned("reference"):
+        other = threading.Thread(target=lambda: found.append(door.choose(plain).name))
+        other.start()
+        other.join()
+    assert found == ["torch"]
+
+
+class Absent(Reference):
+    name = "absent"
+
+    def missing(self) -> str | None:
+        return "it was not built"
+
+
+def test_what_is_missing_is_passed_over_and_says_why(plain: Problem, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "BACKENDS", (Absent(), *door.BACKENDS))
+    monkeypatch.setattr(mx.runtime, "BACKENDS", door.BACKENDS)
+    assert door.choose(plain).name == "torch"
+    assert mx.runtime.backends() == {"absent": "it was not built", "torch": "available", "reference": "available"}
+    assert mx.runtime.explain() == {"absent": "it was not built", "torch": "runs", "reference": "could run"}
+
+
+def test_explaining() -> None:
+    explain = mx.runtime.explain
+    assert explain() == {"torch": "runs", "reference": "could run"}
+    with mx.runtime.pinned("reference"):
+        assert explain() == {"torch": "could run", "reference": "runs"}
+    with mx.runtime.pinned("torch"):
+        assert explain(clip=(-1, 1)) == {
+            "torch": "torch's layers do not clip the cell state",
+            "reference": "could run",
+        }
+    assert "empty" in explain(steps=0)["torch"]
+    assert "fewer" in explain(hidden_size=4, projection_size=4)["torch"]
+    with pytest.raises(ArgumentError, match="projection_size applies to mode 'lstm', not 'gru'"):
+        explain("gru", projection_size=4)
+    with pytest.raises(ArgumentError, match="RNN: mode: expected one of"):
+        explain("qrnn")
