@@ -1,4 +1,4 @@
-"""The fused recurrence as plain loops over NumPy numbers, in float64: an oracle that owes nothing to torch or to rennet.
+"""The fused recurrence as plain loops over NumPy numbers, in float64: an oracle that owes nothing to torch.
 
 One sequence and one step at a time, straight from the equations. It knows all that the operator knows, and is the only
 oracle that knows clipping. Gradients are finite differences.

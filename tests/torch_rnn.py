@@ -53,20 +53,25 @@ def draw(layout: Layout, steps: int, batch: int, input_size: int, seed: int) -> 
     return Sample(layout, inputs, [output, *[rng.normal(size=state.shape) for state in states]])
 
 
-def run(sample: Sample) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Outputs, and gradients of the inputs."""
-    layout = sample.layout
-    leaves = [torch.tensor(each, dtype=torch.float64, requires_grad=True) for each in sample.inputs]
-    data, vector, *states = leaves
+def module_of(layout: Layout, input_size: int) -> Any:
+    """torch's own module of this layout, in float64."""
     make, more = _MODULES[layout.mode]
-    module = make(
-        data.shape[2],
+    return make(
+        input_size,
         layout.hidden_size,
         layout.num_layers,
         bidirectional=layout.bidirectional,
         **more,
         **({"proj_size": layout.projection_size} if layout.projection_size else {}),
     ).double()
+
+
+def run(sample: Sample) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Outputs, and gradients of the inputs."""
+    layout = sample.layout
+    leaves = [torch.tensor(each, dtype=torch.float64, requires_grad=True) for each in sample.inputs]
+    data, vector, *states = leaves
+    module = module_of(layout, data.shape[2])
     parameters = {
         f"{slot.kind}_{_GROUPS[slot.group]}_l{slot.layer}{'_reverse' * slot.direction}": vector[
             slot.offset : slot.offset + slot.size

@@ -52,7 +52,9 @@ def explain(
     projection_size : int, optional
         Width that an LSTM's output is projected to.
     clip : tuple of float, optional
-        Bounds on an LSTM's cell state; with `clip_nan` NaN is put within them too.
+        Bounds on an LSTM's cell state.
+    clip_nan : bool
+        Whether NaN is put within them too.
     dtype, device : optional
         Element type and device.
 

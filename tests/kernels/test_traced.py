@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch._dynamo.testing import CompileCounterWithBackend
 from torch.export import Dim
 
 import torch_rnn
@@ -60,7 +61,7 @@ def test_compiled_for_changing_sizes(case: Any, bidirectional: bool) -> None:
     """Whole graphs; the second size makes them dynamic, later ones compile nothing."""
     module = _module(case, bidirectional=bidirectional)
     torch.compiler.reset()
-    counter = torch._dynamo.testing.CompileCounterWithBackend("aot_eager")
+    counter = CompileCounterWithBackend("aot_eager")
     compiled = torch.compile(module, fullgraph=True, backend=counter)
     for steps, batch in ((5, 2), (7, 3), (4, 6), (9, 5)):
         data = torch.randn(steps, batch, 3, dtype=torch.float64, requires_grad=True)

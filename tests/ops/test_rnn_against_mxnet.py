@@ -16,12 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rennet as mx
+import torch_rnn
 from differential import assert_all_close
 from oracle.client import Oracle
 from rennet._recurrence.layout import Layout
 from rennet._recurrence.modes import MODES
-
-import torch_rnn
 
 size = st.integers(1, 7)
 layouts = st.builds(Layout, st.sampled_from(sorted(MODES)), size, st.integers(1, 3), st.booleans(), st.none())

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -85,3 +86,33 @@ def test_names() -> None:
 )
 def test_modes(mode: str, gates: int, states: int) -> None:
     assert (MODES[mode].num_gates, MODES[mode].states) == (gates, states)
+
+
+@given(layout=layouts(), input_size=sizes)
+def test_unpacked_is_packed_again(layout: Layout, input_size: int) -> None:
+    """By views, in any kind of array."""
+    vector = np.arange(layout.size(input_size), dtype=np.float64)
+    parts = layout.unpack(vector)
+    assert {name: part.shape for name, part in parts.items()} == {
+        slot.name(): slot.shape for slot in layout.slots(input_size)
+    }
+    assert all(np.shares_memory(part, vector) for part in parts.values())
+    shuffled = dict(reversed(parts.items()))
+    assert (layout.pack(shuffled, np.concatenate) == vector).all()
+    tensor = torch.from_numpy(vector)
+    assert torch.equal(layout.pack(layout.unpack(tensor), torch.cat), tensor)
+    array = mx.nd.array(vector, dtype="float64")
+    assert (layout.pack(layout.unpack(array), mx.nd.concatenate).asnumpy() == vector).all()
+
+
+def test_what_cannot_be_unpacked_or_packed() -> None:
+    layout = Layout("gru", 2)
+    with pytest.raises(ValueError, match="a vector of 41 fits no input size of Layout"):
+        layout.unpack(np.zeros(41))
+    parts = layout.unpack(np.zeros(layout.size(3)))
+    with pytest.raises(ValueError, match="missing: l0_h2h_bias; superfluous: none"):
+        layout.pack({name: part for name, part in parts.items() if name != "l0_h2h_bias"}, np.concatenate)
+    with pytest.raises(ValueError, match="missing: none; superfluous: l1_h2h_bias"):
+        layout.pack({**parts, "l1_h2h_bias": np.zeros(6)}, np.concatenate)
+    with pytest.raises(ValueError, match=r"l0_h2h_bias: expected shape \(6,\), got \(5,\)"):
+        layout.pack({**parts, "l0_h2h_bias": np.zeros(5)}, np.concatenate)

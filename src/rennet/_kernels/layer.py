@@ -20,7 +20,7 @@ def run_layer(mode: str, clip: Clip | None, inputs: Inputs) -> Results:
     transformed = is_transformed()
     if torch.compiler.is_compiling() and not transformed:
         return traced.rnn_layer(mode, clip, inputs)
-    needs_grad = torch.is_grad_enabled() and any([tensor.requires_grad for tensor in inputs.tensors()])
+    needs_grad = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs.tensors())
     problem = Problem.of(mode, clip, inputs, needs_grad)
     backend = REFERENCE if transformed else choose(problem)
     return backend.run(problem, inputs)

@@ -1,4 +1,4 @@
-"""Layers on top of each other: checks of what is given, dropout between layers, autocast. Each layer goes its own way."""
+"""Layers on top of each other: checks of what is given, dropout between layers, autocast."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def run_stack(
         Whether to drop outputs between layers.
     """
     kind = data.device.type
-    if torch.is_autocast_enabled(kind) and data.dtype != torch.float64:
+    if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind) and data.dtype != torch.float64:
         narrow = torch.get_autocast_dtype(kind)
         data = data.to(narrow)
         weights = [[Weights(*(part.to(narrow) for part in way.present())) for way in layer] for layer in weights]

@@ -34,7 +34,7 @@ class TorchFused(Composed):
         return None
 
     def accumulates_in(self, problem: Problem) -> torch.dtype:
-        """cuDNN accumulates halves in float32 itself; torch's CPU layers would round at every step."""
+        """A half too on a GPU: cuDNN accumulates in float32 itself. Torch's CPU layers would round at every step."""
         return problem.dtype if problem.device.type == "cuda" else super().accumulates_in(problem)
 
     def compute(self, problem: Problem, inputs: Inputs) -> Results:

@@ -16,7 +16,6 @@ from ..base import ShapeError
 from .inference import Attrs, Known, unify
 from .registry import IsTraining, Operator, operator
 
-
 _OF_THE_STACK = tuple(inspect.signature(stack_of).parameters)
 
 

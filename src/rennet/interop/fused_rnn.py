@@ -14,7 +14,6 @@ from .._kernels.stack import check_data, run_stack, stack_of
 from .._recurrence.layout import Slot
 from ..base import ArgumentError, ShapeError
 
-
 _NAMES = {
     "i2h_weight": "weight_ih",
     "h2h_weight": "weight_hh",

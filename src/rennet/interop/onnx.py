@@ -79,12 +79,11 @@ def export_onnx(
 
 
 def _refuse_the_impossible(node: torch.fx.Node) -> None:
-    _, states, weights, _, mode, clip, _ = node.args
+    _, _, weights, _, _, clip, _ = node.args
     if clip is not None:
         raise NotSupportedError(
             f"{node.name}: ONNX has no clipping of the cell state: its LSTM's clip applies to what enters the gates"
         )
-    assert isinstance(states, Sequence)
     assert isinstance(weights, Sequence)
     if len(weights) % 5 == 0:
         raise NotSupportedError(f"{node.name}: ONNX's LSTM has no projection (projection_size)")
@@ -122,6 +121,10 @@ def _translation(op: Any) -> Callable[..., Any]:
         ends = None if lengths is None else op.Cast(lengths, to=6)  # int32
         bias = op.Concat(i2h_bias, h2h_bias, axis=1)
         output, *final = getattr(op, _OPERATORS[mode])(data, i2h_weight, h2h_weight, bias, ends, *states, **attributes)
+        if ends is not None:
+            # ONNX leaves open what a sequence without steps ends in, and ONNX Runtime says zeros
+            alive = op.Unsqueeze(op.Greater(ends, op.CastLike(0, ends)), [0, 2])
+            final = [op.Where(alive, after, before) for after, before in zip(final, states, strict=True)]
         # (T, D, N, H) to (T, N, D*H)
         output = op.Reshape(op.Transpose(output, perm=[0, 2, 1, 3]), [0, 0, -1])
         return [output, *final]
