@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ._graph import Node, auxiliary
 from ._ops.inference import complete, to_public
+from ._ops.registry import Operator
 from .base import ArgumentError, MXNetError, ShapeError
 from .context import Context
 from .ndarray.array import GRAD_REQS, NDArray
@@ -30,6 +31,7 @@ class Program:
             for index in range(node.num_outputs):
                 self.registers[id(node), index] = len(self.registers)
         self.outputs = [self.registers[id(node), index] for node, index in symbol._outputs]
+        self._operators = {id(node): node.op.anew() for node in self.nodes if node.op is not None}
         self._calls = {training: self._compile(shapes, training, device) for training in (False, True)}
 
     def _compile(self, shapes: Shapes, training: bool, device: torch.device) -> list[Call]:
@@ -37,7 +39,7 @@ class Program:
         wanted = set(self.outputs)
         for node in reversed(self.nodes):
             if node.op is not None:
-                run = node.op.bind(_concrete(node, shapes), training, device)
+                run = self._operators[id(node)].bind(_concrete(node, shapes), training, device)
                 ins = tuple(self.registers[id(child), index] for child, index in node.inputs)
                 outs = tuple(self.registers[id(node), index] for index in range(node.num_outputs))
                 last = tuple({*ins, *outs} - wanted)
@@ -45,24 +47,77 @@ class Program:
                 calls.append((run, ins, outs, last))
         return calls[::-1]
 
-    def run(self, values: Mapping[int, Tensor], training: bool, monitor: Callable[[int, Tensor], None] | None) -> Any:
+    def run(self, values: Mapping[int, Tensor], training: bool, watch: Watch | None = None) -> Any:
         """The outputs, for the tensors in the registers of the variables."""
         registers: list[Any] = [None] * len(self.registers)
         for place, tensor in values.items():
             registers[place] = tensor
-        for run, ins, outs, last in self._calls[training]:
+        for number, (run, ins, outs, last) in enumerate(self._calls[training]):
+            if watch is not None:
+                watch.show(watch.before[number], registers)
             result = run(*[registers[i] for i in ins])
             if len(outs) == 1 and isinstance(result, Tensor):
                 registers[outs[0]] = result
             else:
                 for place, part in zip(outs, result, strict=True):
                     registers[place] = part
-            if monitor is not None:
-                for place in outs:
-                    monitor(place, registers[place])
+            if watch is not None:
+                watch.show(watch.after[number], registers)
             for place in last:
                 registers[place] = None
         return [registers[place] for place in self.outputs]
+
+
+NAMED_WHEN_ALONE = frozenset(
+    {
+        *("Dropout", "L2Normalization", "LRN", "MakeLoss", "Pad", "Pooling", "SliceChannel", "SwapAxis"),
+        *("_ravel_multi_index", "_unravel_index", "log_softmax", "one_hot", "repeat", "reverse", "squeeze", "tile"),
+    }
+)
+"""Operators of one input that a monitor sees under the input's name; that of all others it sees as ``input0``."""
+
+
+def _seen_as(operator: Operator, names: Sequence[str]) -> Sequence[str]:
+    alone = len(operator.inputs) == 1 and operator.name not in NAMED_WHEN_ALONE
+    return ["input0"] if alone else names
+
+
+class Watch:
+    """Has a function called with the name and value of what a program's operators read and write.
+
+    Parameters
+    ----------
+    program : Program
+        What is watched.
+    callback : callable
+        Called with a name and an NDArray.
+    inputs : bool
+        Whether inputs are shown too, just before the operator runs: variables by their own name, and then each as the
+        operator calls it.
+    ctx : Context
+        The arrays'.
+    """
+
+    def __init__(self, program: Program, callback: Callable[[str, NDArray], None], inputs: bool, ctx: Context) -> None:
+        self._callback, self._ctx = callback, ctx
+        self.before: list[list[tuple[str, int]]] = []
+        self.after: list[list[tuple[str, int]]] = []
+        for node in program.nodes:
+            if node.op is None:
+                continue
+            seen: list[tuple[str, int]] = []
+            for key, (child, index) in zip(_seen_as(node.op, node.input_names), node.inputs, strict=True):
+                place = program.registers[id(child), index]
+                seen += [(child.name, place)] if child.op is None else []
+                seen.append((f"{node.name}_{key}", place))
+            self.before.append(seen if inputs else [])
+            names = enumerate(node.output_names)
+            self.after.append([(name, program.registers[id(node), index]) for index, name in names])
+
+    def show(self, names: Sequence[tuple[str, int]], registers: Sequence[Tensor]) -> None:
+        """Call for the registers that are named."""
+        for name, place in names:
+            self._callback(name, NDArray(registers[place].detach(), self._ctx))
 
 
 def _concrete(node: Node, shapes: Shapes) -> Mapping[str, Any]:
@@ -111,7 +166,7 @@ class Executor:
         ]
         self._heads: list[Tensor] | None = None
         self._leaves: dict[str, Tensor] = {}
-        self._monitor: tuple[Callable[[str, NDArray], None], bool] | None = None
+        self._watch: Watch | None = None
 
     @property
     def arg_arrays(self) -> list[NDArray]:
@@ -153,12 +208,13 @@ class Executor:
         values: dict[int, Tensor] = {}
         for place, arrays, name in self._places:
             tensor = arrays[name].tensor.detach()
-            if is_train and arrays is self.arg_dict and self._grad_req.get(name, "null") != "null":
+            wanted = arrays is self.arg_dict and self._grad_req.get(name, "null") != "null"
+            if is_train and wanted and tensor.is_floating_point():  # of whole numbers the gradient is zero
                 # a name that stands twice in an old file is one parameter
                 tensor = self._leaves.setdefault(name, tensor.requires_grad_())
             values[place] = tensor
         with torch.set_grad_enabled(is_train and bool(self._leaves)):
-            results = self._program.run(values, is_train, self._observer())
+            results = self._program.run(values, is_train, self._watch)
         self._heads = results if is_train else None
         self.outputs = [NDArray(result.detach(), self._ctx) for result in results]
         return self.outputs
@@ -191,12 +247,14 @@ class Executor:
             heads, weights = zip(*pairs, strict=True)
             found = torch.autograd.grad(heads, list(self._leaves.values()), weights, allow_unused=True)
         self._heads = None
+        gradients = dict(zip(self._leaves, found, strict=True))
         with torch.no_grad():
-            for (name, leaf), gradient in zip(self._leaves.items(), found, strict=True):
-                self._deliver(name, leaf, gradient)
+            for name, request in self._grad_req.items():
+                if request != "null":
+                    self._deliver(name, gradients.get(name))
         self._leaves = {}
 
-    def _deliver(self, name: str, leaf: Tensor, gradient: Tensor | None) -> None:
+    def _deliver(self, name: str, gradient: Tensor | None) -> None:
         target = self.grad_dict.get(name)
         if target is None:
             return
@@ -246,23 +304,18 @@ class Executor:
             new_grads[name] = None if grad is None else NDArray(torch.zeros_like(new_args[name].tensor), self._ctx)
         return Executor(self._symbol, self._ctx, new_args, new_grads, self._grad_req, self.aux_dict, shapes)
 
-    def set_monitor_callback(self, callback: Callable[[str, NDArray], None], monitor_all: bool = False) -> None:
-        """Have `callback` called with the name and value of every result, and of every variable with `monitor_all`."""
-        self._monitor = (callback, monitor_all)
+    def set_monitor_callback(self, callback: Callable[[str, NDArray], None] | None, monitor_all: bool = False) -> None:
+        """Have a function called with the name and value of all that `forward` computes.
 
-    def _observer(self) -> Callable[[int, Tensor], None] | None:
-        if self._monitor is None:
-            return None
-        callback, monitor_all = self._monitor
-        names = {
-            self._program.registers[id(node), index]: name
-            for node in self._program.nodes
-            for index, name in enumerate(node.output_names)
-        }
-        if monitor_all:
-            for _, arrays, name in self._places:
-                callback(name, arrays[name])
-        return lambda place, tensor: callback(names[place], NDArray(tensor.detach(), self._ctx))
+        Parameters
+        ----------
+        callback : callable or None
+            Called with a name such as ``fc1_output`` and an NDArray; None ends it.
+        monitor_all : bool
+            Whether it is called for the inputs of each operator too, as ``fc1_data`` and, if it is a variable, by its
+            own name.
+        """
+        self._watch = None if callback is None else Watch(self._program, callback, monitor_all, self._ctx)
 
 
 def _check_shape(what: str, expected: tuple[int, ...], got: tuple[int, ...]) -> None:

@@ -9,7 +9,9 @@ import torch
 from ._dtypes import element_type
 from ._kernels.door import BACKENDS, candidates, objection, pinned
 from ._kernels.interface import Problem
-from ._kernels.stack import stack_of
+from ._kernels.stack import bounds_of, check_size, stack_of
+from .base import ArgumentError
+from .context import Context
 
 __all__ = ["backends", "explain", "pinned"]
 
@@ -36,7 +38,7 @@ def explain(
     clip_nan: bool = False,
     lengths: bool = False,
     dtype: Any = "float32",
-    device: str | torch.device = "cpu",
+    device: str | torch.device | Context = "cpu",
     needs_grad: bool = True,
 ) -> dict[str, str]:
     """Which backend runs a layer of this kind, and why the others do not.
@@ -61,14 +63,30 @@ def explain(
     Returns
     -------
     dict of str to str
-        For each backend ``'runs'``, ``'could run'``, or its objection. Within `pinned` only the pinned one may run.
+        For each backend ``'runs'``, ``'could run'``, or its objection. Within `pinned` only the pinned one runs.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such layer, or no such device here.
 
     Examples
     --------
     >>> explain("lstm", clip=(-1.0, 1.0))
     {'torch': "torch's layers do not clip the cell state", 'reference': 'runs'}
     """
-    stack = stack_of(mode, hidden_size, 1, bidirectional, 0.0, projection_size, *(clip or (None, None)), clip_nan)
+    stack = stack_of(
+        mode,
+        hidden_size,
+        bidirectional=bidirectional,
+        projection_size=projection_size,
+        **bounds_of(clip, clip_nan),
+    )
+    for name, size, least in (("input_size", input_size, 1), ("steps", steps, 0), ("batch", batch, 0)):
+        check_size(name, size, least)
+    kind = element_type(dtype).torch
+    if not kind.is_floating_point:
+        raise ArgumentError(f"explain: dtype: the recurrence computes with floating-point numbers; got {dtype!r}")
     problem = Problem(
         mode,
         stack.layout.directions,
@@ -79,10 +97,30 @@ def explain(
         projection_size,
         stack.clip,
         lengths,
-        element_type(dtype).torch,
-        torch.device(device),
+        kind,
+        _available(device),
         needs_grad,
     )
     reasons = {backend.name: objection(backend, problem) for backend in BACKENDS}
-    able = [backend.name for backend in candidates() if reasons[backend.name] is None]
-    return {name: reason or ("runs" if name in able[:1] else "could run") for name, reason in reasons.items()}
+    allowed = [backend.name for backend in candidates()]
+    able = [name for name in allowed if reasons[name] is None]
+
+    def verdict(name: str) -> str:
+        if reasons[name] is not None:
+            return str(reasons[name])
+        if name not in allowed:
+            return f"could run, but {allowed[0]!r} is pinned"
+        return "runs" if name == able[0] else "could run"
+
+    return {name: verdict(name) for name in reasons}
+
+
+def _available(device: str | torch.device | Context) -> torch.device:
+    """The torch device, if it is on this machine."""
+    try:
+        found = device.torch_device if isinstance(device, Context) else torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise ArgumentError(f"explain: device: expected 'cpu', 'cuda', mx.gpu() or such; got {device!r}") from error
+    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
+        raise ArgumentError(f"explain: device: there is no {device!r} on this machine")
+    return found

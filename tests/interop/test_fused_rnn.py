@@ -167,6 +167,9 @@ def test_parameters_may_be_parametrised() -> None:
     with torch.no_grad():
         module.get_parameter("parametrizations.weight_hh_l0.original0").mul_(3)
     assert not torch.allclose(module(torch.ones(2, 1, 3))[0], plain)
+    vector = torch.randn_like(module.flat_parameters())
+    module.load_flat_parameters(vector)
+    torch.testing.assert_close(module.flat_parameters(), vector)
 
 
 def test_what_it_says_of_itself() -> None:
@@ -193,8 +196,74 @@ def test_what_does_not_fit(data: tuple[int, ...], states: list[tuple[int, ...]] 
         FusedRNN("lstm", 3, 4)(torch.zeros(data), given)
 
 
-def test_arguments_that_make_no_sense() -> None:
-    with pytest.raises(ArgumentError, match="projection_size applies to mode 'lstm', not 'gru'"):
-        FusedRNN("gru", 3, 4, projection_size=2)
-    with pytest.raises(ArgumentError, match="mode: expected one of gru, lstm, rnn_relu, rnn_tanh; got 'elman'"):
-        mx.interop.FusedRNN("elman", 3, 4)
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"mode": "gru", "projection_size": 2}, "projection_size applies to mode 'lstm', not 'gru'"),
+        ({"mode": "elman"}, "mode: expected one of gru, lstm, rnn_relu, rnn_tanh; got 'elman'"),
+        ({"mode": ["lstm"]}, r"mode: expected one of .*; got \['lstm'\]"),
+        ({"hidden_size": 4.0}, "state_size: expected a whole number of at least 1; got 4.0"),
+        ({"num_layers": True}, "num_layers: expected a whole number of at least 1; got True"),
+        ({"input_size": -1}, "input_size: expected a whole number of at least 1; got -1"),
+        ({"input_size": None}, "input_size: expected a whole number of at least 1; got None"),
+        ({"dropout": "0.5"}, r"p: expected a rate in \[0, 1\); got '0.5'"),
+        ({"dtype": torch.int32}, "dtype: expected a floating-point type, got torch.int32"),
+        ({"clip": (-1.0,)}, r"clip: expected two bounds \(low, high\), or None; got \(-1.0,\)"),
+        ({"clip": (-1.0, 1.0, 2.0)}, "clip: expected two bounds"),
+        ({"clip": 1.0}, "clip: expected two bounds"),
+        ({"clip": (-1.0, None)}, "go together; only one was given"),
+        ({"clip": ("low", "high")}, "expected numbers; got 'low', 'high'"),
+    ],
+)
+def test_arguments_that_make_no_sense(arguments: dict[str, Any], message: str) -> None:
+    """Nor does a mistake live on in what the right arguments make afterwards."""
+    right: dict[str, Any] = {"mode": "lstm", "input_size": 3, "hidden_size": 4, "num_layers": 1}
+    with pytest.raises(ArgumentError, match=message):
+        FusedRNN(**{**right, **arguments})
+    assert repr(FusedRNN(**right)) == "FusedRNN('lstm', 3, 4)"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"data": np.zeros((5, 2, 3))}, "data: expected a tensor, got ndarray"),
+        ({"data": mx.nd.zeros((5, 2, 3))}, "data: expected a tensor, got NDArray"),
+        ({"data": torch.zeros(5, 2, 3, dtype=torch.int64)}, "data: expected floating-point numbers, got torch.int64"),
+        ({"states": 5}, "states: expected state and state_cell, got 1 tensors"),
+        ({"states": (None, None)}, "state: expected a tensor, got NoneType"),
+        ({"lengths": mx.nd.array([5, 2])}, "sequence_length: expected a tensor, got NDArray"),
+        ({"lengths": torch.tensor([1 + 0j, 2])}, "sequence_length: expected whole numbers, got torch.complex64"),
+        ({"lengths": [5, 6]}, r"expected whole numbers in \[0, 5\], got 6 in row 1"),
+    ],
+)
+def test_what_is_not_a_tensor(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        FusedRNN("lstm", 3, 4)(**{"data": torch.zeros(5, 2, 3), **arguments})
+
+
+def test_lengths_in_a_list_or_an_array() -> None:
+    module, data = FusedRNN("gru", 3, 4), torch.randn(5, 2, 3)
+    expected = module(data, lengths=torch.tensor([5, 2]))
+    for lengths in ([5, 2], np.array([5, 2])):
+        assert_same(module(data, lengths=lengths), expected)
+
+
+@pytest.mark.parametrize("name", ["weight_ih_l1", "bias_hh_l0", "weight_hh_l1_reverse"])
+def test_parameters_of_another_type_anywhere(name: str) -> None:
+    module = FusedRNN("lstm", 3, 4, 2, bidirectional=True)
+    module.get_parameter(name).data = module.get_parameter(name).data.double()
+    with pytest.raises(ArgumentError, match=r"parameters: expected torch\.float32 as the data has, got torch\.float64"):
+        module(torch.zeros(2, 2, 3))
+
+
+@both_ways
+@every_mode
+def test_a_sequence_without_steps_can_be_trained_on(mode: str, bidirectional: bool) -> None:
+    """An empty bucket in a training loop: zeros for every parameter."""
+    module = FusedRNN(mode, 3, 4, 2, bidirectional=bidirectional)
+    output, _ = module(torch.zeros(0, 2, 3, requires_grad=True))
+    assert output.shape == (0, 2, 4 * (1 + bidirectional))
+    output.sum().backward()
+    for parameter in module.parameters():
+        assert parameter.grad is not None
+        assert not parameter.grad.any()

@@ -14,7 +14,7 @@ import torch
 from torch.export import Dim
 
 from rennet._recurrence.modes import MODES
-from rennet.base import NotSupportedError
+from rennet.base import ArgumentError, NotSupportedError
 from rennet.interop import FusedRNN, export_onnx
 
 load_model_tests = pytest.importorskip("onnx.backend.test.loader").load_model_tests
@@ -90,6 +90,12 @@ def test_data_alone(mode: str, tmp_path: Path) -> None:
         found = session.run(None, {session.get_inputs()[0].name: data.numpy()})
         for ours, theirs in zip(_results(module(data)), found, strict=True):
             np.testing.assert_allclose(theirs, ours, atol=1e-6)
+
+
+def test_an_operator_set_that_is_too_old(tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match="opset_version: expected 18 or later; got 14"):
+        export_onnx(FusedRNN("gru", 3, 4).eval(), (torch.randn(5, 2, 3),), tmp_path / "model.onnx", opset_version=14)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

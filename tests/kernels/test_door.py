@@ -97,15 +97,40 @@ def test_explaining() -> None:
     explain = mx.runtime.explain
     assert explain() == {"torch": "runs", "reference": "could run"}
     with mx.runtime.pinned("reference"):
-        assert explain() == {"torch": "could run", "reference": "runs"}
+        assert explain() == {"torch": "could run, but 'reference' is pinned", "reference": "runs"}
     with mx.runtime.pinned("torch"):
         assert explain(clip=(-1, 1)) == {
             "torch": "torch's layers do not clip the cell state",
-            "reference": "could run",
+            "reference": "could run, but 'torch' is pinned",
         }
     assert "empty" in explain(steps=0)["torch"]
     assert "fewer" in explain(hidden_size=4, projection_size=4)["torch"]
-    with pytest.raises(ArgumentError, match="projection_size applies to mode 'lstm', not 'gru'"):
-        explain("gru", projection_size=4)
-    with pytest.raises(ArgumentError, match="RNN: mode: expected one of"):
-        explain("qrnn")
+    assert explain(device=mx.cpu(1)) == explain(device=torch.device("cpu")) == explain()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"mode": "gru", "projection_size": 4}, "projection_size applies to mode 'lstm', not 'gru'"),
+        ({"mode": "qrnn"}, "RNN: mode: expected one of"),
+        ({"hidden_size": 9.0}, "state_size: expected a whole number of at least 1; got 9.0"),
+        ({"steps": -1}, "steps: expected a whole number of at least 0; got -1"),
+        ({"input_size": 0}, "input_size: expected a whole number of at least 1; got 0"),
+        ({"clip": (-1.0,)}, r"clip: expected two bounds \(low, high\), or None; got \(-1.0,\)"),
+        ({"dtype": "int32"}, "dtype: the recurrence computes with floating-point numbers; got 'int32'"),
+        ({"device": "abacus"}, "device: expected 'cpu', 'cuda', mx.gpu"),
+        ({"device": mx.gpu(99)}, r"device: there is no gpu\(99\) on this machine"),
+    ],
+)
+def test_explaining_what_there_is_not(arguments: dict, message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        mx.runtime.explain(**arguments)
+
+
+def test_a_pin_holds_inside_transforms(plain: Problem) -> None:
+    module = mx.interop.FusedRNN("gru", 3, 4)
+    transformed = torch.func.grad(lambda data: module(data)[0].sum())
+    with door.pinned("torch"), pytest.raises(NotSupportedError, match="'torch' does not run inside torch's transforms"):
+        transformed(torch.zeros(2, 2, 3))
+    with door.pinned("reference"):
+        assert transformed(torch.zeros(2, 2, 3)).shape == (2, 2, 3)

@@ -16,7 +16,7 @@ from rennet._kernels.door import pinned
 from rennet._ops.rnn import rnn
 from rennet._recurrence.layout import Layout
 from rennet._recurrence.modes import MODES
-from rennet.base import NotSupportedError
+from rennet.base import ArgumentError, NotSupportedError
 from rennet.interop import FusedRNN
 
 from .layers import inputs_of, leaves_of
@@ -131,6 +131,21 @@ def test_exported_with_dynamic_sizes(case: Any, strict: bool) -> None:
 def _flat(results: Any) -> list[Tensor]:
     output, states = results
     return [output, *(states if isinstance(states, tuple) else [states])]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "message"),
+    [([-1, 2], "got -1 in row 0"), ([2.5, 1], "got 2.5 in row 0"), ([1, float("nan")], "got nan"), ([6, 1], "got 6")],
+)
+def test_lengths_are_looked_at_in_compiled_and_transformed_code(lengths: list[float], message: str) -> None:
+    module = FusedRNN("gru", 3, 4)
+    ends, data = torch.tensor(lengths), torch.randn(5, 2, 3)
+    compiled = torch.compile(module, fullgraph=True, backend="aot_eager")
+    transformed = torch.func.grad(lambda x: module(x, None, ends)[0].sum())
+    with pytest.raises(ArgumentError, match=message):
+        compiled(data, None, ends)
+    with pytest.raises(ArgumentError, match=message):
+        transformed(data)
 
 
 def test_a_pinned_backend_holds_inside_the_operator() -> None:

@@ -274,9 +274,9 @@ def test_objections_to_shapes(place: int, shape: tuple[int, ...], message: str) 
 @pytest.mark.parametrize(
     ("attrs", "message"),
     [
-        ({"state_size": 0}, "state_size: expected at least 1; got 0"),
-        ({"num_layers": 0}, "num_layers: expected at least 1; got 0"),
-        ({"projection_size": 0}, "projection_size: expected at least 1; got 0"),
+        ({"state_size": 0}, "state_size: expected a whole number of at least 1; got 0"),
+        ({"num_layers": 0}, "num_layers: expected a whole number of at least 1; got 0"),
+        ({"projection_size": 0}, "projection_size: expected a whole number of at least 1; got 0"),
         ({"lstm_state_clip_max": 1.0}, "go together; only one was given"),
         ({"lstm_state_clip_min": float("nan"), "lstm_state_clip_max": 1.0}, "expected numbers; got nan, 1.0"),
         ({"p": -0.1}, r"p: expected a rate in \[0, 1\); got -0.1"),
@@ -363,6 +363,27 @@ class TestLengths:
         assert (outputs[0].asnumpy()[2:, 1] == 0).all()
         assert (found[0].asnumpy()[2:, 1] == 0).all()
         assert_all_close(found, [each.asnumpy() for each in expected], 0, "gradient")
+
+    @pytest.mark.parametrize("grad_req", ["write", "add"])
+    @pytest.mark.parametrize("dtype", ["int32", "int64", "float32"])
+    def test_have_no_gradient_even_if_one_is_asked_for(self, dtype: str, grad_req: str) -> None:
+        """As `simple_bind` does for every argument."""
+        names = ["data", "parameters", "state", "lengths"]
+        graph = mx.sym.RNN(
+            *map(mx.sym.Variable, names), state_size=4, num_layers=1, mode="gru", use_sequence_length=True
+        )
+        executor = graph.simple_bind(mx.cpu(), grad_req, type_dict={"lengths": dtype}, data=(5, 2, 3))
+        executor.arg_dict["data"][:] = 1
+        executor.arg_dict["parameters"][:] = 0.1
+        executor.arg_dict["lengths"][:] = mx.nd.array([3, 5])
+        executor.forward(is_train=True)
+        executor.backward(mx.nd.ones((5, 2, 4)))
+        assert executor.grad_dict["lengths"].asnumpy().tolist() == [0, 0]
+        assert executor.grad_dict["data"].asnumpy()[:3].all()
+        lengths = mx.nd.array([3, 5], dtype=dtype)
+        lengths.attach_grad()
+        assert lengths.grad is not None
+        assert lengths.grad.asnumpy().tolist() == [0, 0]
 
 
 class TestElementTypes:

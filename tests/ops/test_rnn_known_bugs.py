@@ -59,7 +59,7 @@ def _unrolled(cell: Any, form: str, layout: str, arguments: dict[str, Any], leng
 
 @both_ways
 @every_mode
-def test_T14_fused_and_unfused_agree(mode: str, bidirectional: bool) -> None:
+def test_t14_fused_and_unfused_agree(mode: str, bidirectional: bool) -> None:
     fused = mx.rnn.FusedRNNCell(5, 2, mode, bidirectional, prefix="net_")
     rng = np.random.default_rng(0)
     packed = {"net_parameters": mx.nd.array(rng.normal(size=fused._layout.size(3), scale=0.4))}
@@ -78,7 +78,7 @@ def test_T14_fused_and_unfused_agree(mode: str, bidirectional: bool) -> None:
 
 
 @every_mode
-def test_T26_a_list_of_steps_and_one_tensor_in_both_layouts(mode: str) -> None:
+def test_t26_a_list_of_steps_and_one_tensor_in_both_layouts(mode: str) -> None:
     cell = mx.rnn.FusedRNNCell(5, 2, mode, prefix="net_")
     rng = np.random.default_rng(0)
     arguments = {
@@ -93,7 +93,7 @@ def test_T26_a_list_of_steps_and_one_tensor_in_both_layouts(mode: str) -> None:
 
 @pytest.mark.parametrize("device", [*DEVICES, "meta"])
 @every_mode
-def test_T28_states_that_nobody_gave_are_on_the_datas_device(mode: str, device: str) -> None:
+def test_t28_states_that_nobody_gave_are_on_the_datas_device(mode: str, device: str) -> None:
     output, states = FusedRNN(mode, 3, 4, 2, device=device)(torch.zeros(5, 2, 3, device=device))
     for result in (output, *(states if mode == "lstm" else (states,))):
         assert result.device.type == device
@@ -101,7 +101,7 @@ def test_T28_states_that_nobody_gave_are_on_the_datas_device(mode: str, device: 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 @every_mode
-def test_T29_halves_take_any_states_and_go_backwards_again_and_again(mode: str, dtype: str) -> None:
+def test_t29_halves_take_any_states_and_go_backwards_again_and_again(mode: str, dtype: str) -> None:
     sample = torch_rnn.draw(Layout(mode, 4, 2), 3, 2, 3, seed=0)
     data, vector = _nd(sample.inputs[:2], dtype)
     states = _nd(sample.inputs[2:], "float32")
@@ -122,7 +122,7 @@ def test_T29_halves_take_any_states_and_go_backwards_again_and_again(mode: str, 
 @pytest.mark.parametrize("device", DEVICES)
 @both_ways
 @every_mode
-def test_T30_T31_padding_changes_nothing(mode: str, bidirectional: bool, device: str) -> None:
+def test_t30_t31_padding_changes_nothing(mode: str, bidirectional: bool, device: str) -> None:
     """On a CPU too, where MXNet ignored lengths or died of them."""
     module = FusedRNN(mode, 3, 4, 2, bidirectional=bidirectional, device=device)
     data, lengths = torch.randn(6, 3, 3, device=device), torch.tensor([6, 2, 4], device=device)
@@ -139,7 +139,7 @@ def test_T30_T31_padding_changes_nothing(mode: str, bidirectional: bool, device:
 
 
 @pytest.mark.parametrize("mode", ["gru", "rnn_tanh", "rnn_relu"])
-def test_T32_lengths_without_a_cell_state_and_with_an_input_size_still_unknown(mode: str) -> None:
+def test_t32_lengths_without_a_cell_state_and_with_an_input_size_still_unknown(mode: str) -> None:
     x, ends = mx.sym.Variable("data"), mx.sym.Variable("ends")
     begin = mx.sym.zeros((2, 0, 4))
     vector = mx.sym.Variable("parameters")
@@ -163,7 +163,7 @@ def test_T32_lengths_without_a_cell_state_and_with_an_input_size_still_unknown(m
 
 @both_ways
 @every_mode
-def test_T33_no_gradient_enters_the_padding(mode: str, bidirectional: bool) -> None:
+def test_t33_no_gradient_enters_the_padding(mode: str, bidirectional: bool) -> None:
     sample = torch_rnn.draw(Layout(mode, 3, 2, bidirectional), 5, 3, 2, seed=0)
     _, gradients = _run(sample, [5, 3, 0])
     for row, length in enumerate([5, 3, 0]):
@@ -174,7 +174,7 @@ def test_T33_no_gradient_enters_the_padding(mode: str, bidirectional: bool) -> N
 
 
 @every_mode
-def test_T34_lengths_are_an_argument(mode: str) -> None:
+def test_t34_lengths_are_an_argument(mode: str) -> None:
     """No packing: the same numbers as torch's module has from a packed sequence."""
     module = FusedRNN(mode, 3, 4, 2, bidirectional=True)
     theirs = torch_rnn.module_of(Layout(mode, 4, 2, True), 3)
@@ -190,7 +190,7 @@ def test_T34_lengths_are_an_argument(mode: str) -> None:
 
 
 @every_mode
-def test_T38_a_sequence_of_one_step(mode: str) -> None:
+def test_t38_a_sequence_of_one_step(mode: str) -> None:
     cell = mx.rnn.FusedRNNCell(5, 2, mode, bidirectional=True, prefix="net_")
     rng = np.random.default_rng(0)
     arguments = {
@@ -209,7 +209,7 @@ def test_T38_a_sequence_of_one_step(mode: str) -> None:
 @pytest.mark.parametrize("layers", [1, 2, 3])
 @both_ways
 @every_mode
-def test_T39_T40_T41_every_parameter_of_every_layer_has_its_gradient(
+def test_t39_t40_t41_every_parameter_of_every_layer_has_its_gradient(
     mode: str, bidirectional: bool, layers: int
 ) -> None:
     """h2h biases (T39), data below three layers and the middle layer's i2h (T40), inputs wider than the state (T41)."""
@@ -227,7 +227,7 @@ def test_T39_T40_T41_every_parameter_of_every_layer_has_its_gradient(
 
 @pytest.mark.parametrize("training", [False, True])
 @every_mode
-def test_T42_weights_changed_in_place_are_seen(mode: str, training: bool) -> None:
+def test_t42_weights_changed_in_place_are_seen(mode: str, training: bool) -> None:
     module = FusedRNN(mode, 3, 4, 2, bidirectional=True)
     data = torch.randn(5, 2, 3)
     with torch.set_grad_enabled(training):
@@ -243,7 +243,7 @@ def test_T42_weights_changed_in_place_are_seen(mode: str, training: bool) -> Non
 
 
 @every_mode
-def test_T43_gradients_in_inference_mode(mode: str) -> None:
+def test_t43_gradients_in_inference_mode(mode: str) -> None:
     """As integrated gradients want them: twice, and without dropout."""
     sample = torch_rnn.draw(Layout(mode, 4, 2), 3, 2, 3, seed=0)
     arrays = _nd(sample.inputs)
@@ -258,7 +258,7 @@ def test_T43_gradients_in_inference_mode(mode: str) -> None:
 
 @pytest.mark.parametrize("device", DEVICES)
 @every_mode
-def test_T44_the_same_bits_every_time(mode: str, device: str) -> None:
+def test_t44_the_same_bits_every_time(mode: str, device: str) -> None:
     module = FusedRNN(mode, 16, 24, 2, bidirectional=True, device=device)
     data, lengths = torch.randn(9, 5, 16, device=device), torch.tensor([9, 3, 0, 5, 9], device=device)
     found = []
@@ -273,7 +273,7 @@ def test_T44_the_same_bits_every_time(mode: str, device: str) -> None:
 
 @pytest.mark.parametrize("device", DEVICES)
 @every_mode
-def test_T45_the_seed_decides_dropout(mode: str, device: str) -> None:
+def test_t45_the_seed_decides_dropout(mode: str, device: str) -> None:
     """In a second run of the same program, and in one that checkpointing repeats."""
     module = FusedRNN(mode, 3, 16, 3, dropout=0.5, device=device)
     data = torch.randn(4, 2, 3, device=device, requires_grad=True)
@@ -299,7 +299,7 @@ def test_T45_the_seed_decides_dropout(mode: str, device: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("device", DEVICES)
 @every_mode
-def test_T46_memory_stays_flat_while_lengths_vary(mode: str, device: str) -> None:
+def test_t46_memory_stays_flat_while_lengths_vary(mode: str, device: str) -> None:
     module = FusedRNN(mode, 8, 16, 2, bidirectional=True, device=device)
 
     def work() -> None:
@@ -330,7 +330,7 @@ def _resident() -> int:
 
 
 @pytest.mark.parametrize("mode", ["gru", "rnn_tanh", "rnn_relu"])
-def test_T47_a_cell_state_is_only_for_an_lstm(mode: str) -> None:
+def test_t47_a_cell_state_is_only_for_an_lstm(mode: str) -> None:
     sample = torch_rnn.draw(Layout(mode, 3, 2), 4, 2, 3, seed=0)
     arrays = _nd(sample.inputs)
     with pytest.raises(ArgumentError, match=r"input state_cell is not used|takes 3 inputs"):
@@ -345,7 +345,7 @@ def test_T47_a_cell_state_is_only_for_an_lstm(mode: str) -> None:
 @pytest.mark.parametrize("batch", [1, 3])
 @both_ways
 @every_mode
-def test_T48_one_unit(mode: str, bidirectional: bool, batch: int) -> None:
+def test_t48_one_unit(mode: str, bidirectional: bool, batch: int) -> None:
     sample = torch_rnn.draw(Layout(mode, 1, 2, bidirectional), 4, batch, 1, seed=0)
     outputs, gradients = _run(sample)
     expected, theirs = torch_rnn.run(sample)
@@ -356,7 +356,7 @@ def test_T48_one_unit(mode: str, bidirectional: bool, batch: int) -> None:
 
 
 @every_mode
-def test_T49_gradients_add_up_wherever_a_layer_is_used_again(mode: str) -> None:
+def test_t49_gradients_add_up_wherever_a_layer_is_used_again(mode: str) -> None:
     """Data, parameters and states in two places of one graph."""
     sample = torch_rnn.draw(Layout(mode, 3), 4, 2, 3, seed=0)
     arrays = _nd(sample.inputs)
@@ -379,7 +379,7 @@ def test_T49_gradients_add_up_wherever_a_layer_is_used_again(mode: str) -> None:
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_T50_projection_and_clipping_are_trained(device: str) -> None:
+def test_t50_projection_and_clipping_are_trained(device: str) -> None:
     """They learn to give back the mean of what they saw."""
     module = FusedRNN("lstm", 2, 8, 2, projection_size=3, clip=(-0.8, 0.8), bidirectional=True, device=device)
     optimizer = torch.optim.Adam(module.parameters(), lr=0.02)
@@ -396,7 +396,7 @@ def test_T50_projection_and_clipping_are_trained(device: str) -> None:
     assert losses[-1] < losses[0] / 5
 
 
-def test_T64_more_parameters_than_32_bits_count() -> None:
+def test_t64_more_parameters_than_32_bits_count() -> None:
     graph = mx.sym.RNN(mx.sym.Variable("data"), state_size=20_000, num_layers=2, mode="lstm", name="rnn")
     shapes, (output,), _ = graph.infer_shape(data=(3, 2, 20_000))
     total = 2 * 4 * 20_000 * (20_000 + 20_000 + 2)

@@ -11,9 +11,7 @@ from .interface import Backend, Problem
 from .reference import Reference
 from .torch_fused import TorchFused
 
-REFERENCE = Reference()
-
-BACKENDS: tuple[Backend, ...] = (TorchFused(), REFERENCE)
+BACKENDS: tuple[Backend, ...] = (TorchFused(), Reference())
 """Asked in this order; the last one never objects."""
 
 
@@ -60,3 +58,14 @@ def choose(problem: Problem) -> Backend:
     # the last backend of all never objects
     ((name, reason),) = reasons.items()
     raise NotSupportedError(f"the pinned backend {name!r} does not take this problem: {reason}")
+
+
+def for_transforms() -> Backend:
+    """The one backend whose operators torch's transforms of functions all know."""
+    reference = BACKENDS[-1]
+    if reference not in candidates():
+        raise NotSupportedError(
+            f"the pinned backend {_pin.name!r} does not run inside torch's transforms of functions; "
+            f"only {reference.name!r} does"
+        )
+    return reference

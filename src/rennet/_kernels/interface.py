@@ -47,7 +47,7 @@ class Inputs(NamedTuple):
     states: list[Tensor]
     """The hidden state ``(D, N, R)`` and, for an LSTM, the cell state ``(D, N, H)``."""
     lengths: Tensor | None
-    """``(N,)``, int64, on the data's device; each in ``[0, T]``."""
+    """``(N,)``, on the data's device; int64 and in ``[0, T]`` when a backend sees them."""
 
     def tensors(self) -> list[Tensor]:
         """Everything that can have a gradient: data, states, weights."""

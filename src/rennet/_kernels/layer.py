@@ -11,19 +11,21 @@ import torch
 from torch.autograd import forward_ad
 
 from . import traced
-from .door import REFERENCE, choose
+from .door import choose, for_transforms
 from .interface import Clip, Inputs, Problem, Results
 
 
 def run_layer(mode: str, clip: Clip | None, inputs: Inputs) -> Results:
     """The layer's outputs ``(T, N, D*R)`` and its final states, by whichever backend is chosen."""
     transformed = is_transformed()
-    if torch.compiler.is_compiling() and not transformed:
-        return traced.rnn_layer(mode, clip, inputs)
+    if torch.compiler.is_compiling():
+        if not transformed:
+            return traced.rnn_layer(mode, clip, inputs)
+        if inputs.lengths is not None:
+            inputs = inputs._replace(lengths=inputs.lengths.to(torch.int64))
     needs_grad = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs.tensors())
     problem = Problem.of(mode, clip, inputs, needs_grad)
-    backend = REFERENCE if transformed else choose(problem)
-    return backend.run(problem, inputs)
+    return (for_transforms() if transformed else choose(problem)).run(problem, inputs)
 
 
 def is_transformed() -> bool:

@@ -67,7 +67,9 @@ def _one_way(
             outputs.append(_where_or_zero(valid[t], after[0]))
             states = [torch.where(valid[t], new, old) for new, old in zip(after, states, strict=True)]
     if not outputs:
-        return data.new_zeros((0, problem.batch, problem.output_size)), states
+        # no numbers, but what they would have depended on
+        nothing = sum([part.sum() for part in (*weights.present(), *states)], i2h.sum(2, keepdim=True))
+        return nothing.expand(0, problem.batch, problem.output_size), states
     return torch.stack(outputs[::-1] if backwards else outputs), states
 
 

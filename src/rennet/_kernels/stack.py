@@ -6,7 +6,8 @@ import functools
 import math
 import warnings
 from collections.abc import Sequence
-from typing import NamedTuple
+from numbers import Integral
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as torch_nn
@@ -16,7 +17,8 @@ from .._recurrence.layout import Layout
 from .._recurrence.modes import MODES
 from ..base import ArgumentError, ShapeError, one_of
 from .interface import Clip, Inputs, Weights
-from .layer import is_transformed, run_layer
+from .layer import run_layer
+from .lengths import check_form, whole
 from .remembered import remembered
 
 
@@ -52,18 +54,36 @@ def stack_of(
     lstm_state_clip_nan: bool = False,
 ) -> Stack:
     """A checked stack; the arguments are the attributes of the ``RNN`` operator, and errors name them."""
+    if not isinstance(mode, str):
+        raise ArgumentError(f"RNN: mode: expected one of {', '.join(MODES)}; got {mode!r}")
     one_of("RNN: mode", mode, MODES)
-    for name, size in (("state_size", state_size), ("num_layers", num_layers), ("projection_size", projection_size)):
-        if size is not None and size < 1:
-            raise ArgumentError(f"RNN: {name}: expected at least 1; got {size}")
+    check_size("state_size", state_size)
+    check_size("num_layers", num_layers)
+    if projection_size is not None:
+        check_size("projection_size", projection_size)
     if projection_size is not None and mode != "lstm":
         raise ArgumentError(f"RNN: projection_size applies to mode 'lstm', not {mode!r}")
-    if not 0 <= p < 1:
-        raise ArgumentError(f"RNN: p: expected a rate in [0, 1); got {p}")
+    if not isinstance(p, int | float) or not 0 <= p < 1:
+        raise ArgumentError(f"RNN: p: expected a rate in [0, 1); got {p!r}")
     if p and num_layers == 1 and not torch.compiler.is_compiling():
         _warn_of_idle_dropout()
     clip = _clip(mode, lstm_state_clip_min, lstm_state_clip_max, lstm_state_clip_nan)
     return Stack(Layout(mode, state_size, num_layers, bidirectional, projection_size), clip, p)
+
+
+def check_size(name: str, size: int, least: int = 1) -> None:
+    """Is it a whole number of at least `least`."""
+    if isinstance(size, bool) or not isinstance(size, Integral) or size < least:
+        raise ArgumentError(f"RNN: {name}: expected a whole number of at least {least}; got {size!r}")
+
+
+def bounds_of(clip: tuple[float, float] | None, nan: bool) -> dict[str, Any]:
+    """The operator's three attributes from bounds given together."""
+    if clip is None:
+        return {}
+    if not isinstance(clip, tuple | list) or len(clip) != 2:
+        raise ArgumentError(f"RNN: clip: expected two bounds (low, high), or None; got {clip!r}")
+    return {"lstm_state_clip_min": clip[0], "lstm_state_clip_max": clip[1], "lstm_state_clip_nan": nan}
 
 
 def _clip(mode: str, low: float | None, high: float | None, nan: bool) -> Clip | None:
@@ -73,8 +93,10 @@ def _clip(mode: str, low: float | None, high: float | None, nan: bool) -> Clip |
         raise ArgumentError("RNN: lstm_state_clip_min and lstm_state_clip_max go together; only one was given")
     if mode != "lstm":
         raise ArgumentError(f"RNN: lstm_state_clip_min and lstm_state_clip_max apply to mode 'lstm', not {mode!r}")
-    if math.isnan(low) or math.isnan(high):
-        raise ArgumentError(f"RNN: lstm_state_clip_min and lstm_state_clip_max: expected numbers; got {low}, {high}")
+    if not all(isinstance(bound, int | float) and not math.isnan(bound) for bound in (low, high)):
+        raise ArgumentError(
+            f"RNN: lstm_state_clip_min and lstm_state_clip_max: expected numbers; got {low!r}, {high!r}"
+        )
     if low > high:
         raise ArgumentError(f"RNN: lstm_state_clip_min {low} is above lstm_state_clip_max {high}")
     return Clip(low, high, nan)
@@ -120,7 +142,10 @@ def run_stack(
     states = _checked_states(stack, data, states)
     _check_weights(data, weights)
     if lengths is not None:
-        lengths = _checked_lengths(data, lengths)
+        check_form(lengths, data.shape[1])
+        _check_device("sequence_length", lengths, data)
+        # a tracer has no values; the operator that it sees looks at them when it runs
+        lengths = lengths if torch.compiler.is_compiling() else whole(lengths, data.shape[0])
     num_layers, directions = stack.layout.num_layers, stack.layout.directions
     per_layer = [states] if num_layers == 1 else list(zip(*(s.split(directions) for s in states), strict=True))
     finals: list[list[Tensor]] = []
@@ -135,6 +160,8 @@ def run_stack(
 
 def check_data(data: Tensor) -> None:
     """Is it a sequence of vectors of floating-point numbers. To be asked before anything is made of its shape."""
+    if not isinstance(data, Tensor):
+        raise ArgumentError(f"RNN: data: expected a tensor, got {type(data).__name__}")
     if data.dim() != 3:
         raise ShapeError(f"RNN: data: expected (T, N, input), got shape {tuple(data.shape)}")
     if not data.dtype.is_floating_point:
@@ -145,6 +172,8 @@ def _checked_states(stack: Stack, data: Tensor, states: Sequence[Tensor]) -> lis
     """The states in the data's element type."""
     found = []
     for name, state, expected in zip(stack.state_names, states, stack.state_shapes(data.shape[1]), strict=True):
+        if not isinstance(state, Tensor):
+            raise ArgumentError(f"RNN: {name}: expected a tensor, got {type(state).__name__}")
         if state.shape != expected:
             raise ShapeError(f"RNN: {name}: expected shape {expected}, got {tuple(state.shape)}")
         _check_device(name, state, data)
@@ -153,28 +182,10 @@ def _checked_states(stack: Stack, data: Tensor, states: Sequence[Tensor]) -> lis
 
 
 def _check_weights(data: Tensor, weights: Sequence[list[Weights]]) -> None:
-    for each in weights[0][0].present():
+    for each in (part for layer in weights for way in layer for part in way.present()):
         if each.dtype != data.dtype:
             raise ArgumentError(f"RNN: parameters: expected {data.dtype} as the data has, got {each.dtype}")
         _check_device("parameters", each, data)
-
-
-def _checked_lengths(data: Tensor, lengths: Tensor) -> Tensor:
-    """The lengths as int64 on the data's device."""
-    steps, batch = data.shape[:2]
-    if lengths.shape != (batch,):
-        raise ShapeError(f"RNN: sequence_length: expected shape ({batch},), got {tuple(lengths.shape)}")
-    _check_device("sequence_length", lengths, data)
-    whole = lengths.to(torch.int64)
-    # a tracer or a transform has no values to look at
-    if batch and not (torch.compiler.is_compiling() or is_transformed() or lengths.is_meta):
-        wrong = (whole < 0) | (whole > steps) | (whole != lengths)
-        if bool(wrong.any()):
-            row = int(wrong.nonzero()[0])
-            raise ArgumentError(
-                f"RNN: sequence_length: expected whole numbers in [0, {steps}], got {lengths[row].item()} in row {row}"
-            )
-    return whole
 
 
 def _check_device(name: str, tensor: Tensor, data: Tensor) -> None:

@@ -17,6 +17,7 @@ from torch.autograd import forward_ad
 from ..base import NotSupportedError
 from .door import choose
 from .interface import Clip, Inputs, Problem, Results, Weights
+from .lengths import whole
 
 _INPUTS = "Tensor data, Tensor[] states, Tensor[] weights, Tensor? lengths, str mode, float[]? clip, bool clip_nan"
 
@@ -37,14 +38,17 @@ def _posed(
     clip: Sequence[float] | None,
     clip_nan: bool,
     needs_grad: bool,
+    look: bool = False,
 ) -> tuple[Problem, Inputs]:
-    """The problem that an operator's arguments pose."""
+    """The problem that an operator's arguments pose; `look` at the lengths where they have values."""
     if forward_ad._current_level >= 0:
         # torch would drop the tangents without a word
         raise NotSupportedError("rennet::rnn_layer does not differentiate forwards; FusedRNN and nd.RNN do")
     directions = states[0].shape[0]
     parts = len(weights) // directions
     grouped = [Weights(*weights[i * parts : (i + 1) * parts]) for i in range(directions)]
+    if look and lengths is not None:
+        lengths = whole(lengths, data.shape[0])
     inputs = Inputs(data, grouped, list(states), lengths)
     bounds = None if clip is None else Clip(clip[0], clip[1], clip_nan)
     return Problem.of(mode, bounds, inputs, needs_grad), inputs
@@ -52,7 +56,7 @@ def _posed(
 
 @torch.library.custom_op("rennet::rnn_layer", mutates_args=(), schema=f"({_INPUTS}) -> Tensor[]")
 def _forward(*arguments: Any) -> Results:
-    problem, inputs = _posed(*arguments, needs_grad=False)
+    problem, inputs = _posed(*arguments, needs_grad=False, look=True)
     return [result.contiguous() for result in choose(problem).run(problem, inputs)]
 
 
@@ -69,7 +73,7 @@ def _(*arguments: Any) -> Results:
     schema=f"(Tensor[] heads, bool[] wanted, {_INPUTS}) -> Tensor[]",
 )
 def _backward(heads: Sequence[Tensor], wanted: Sequence[bool], *arguments: Any) -> list[Tensor]:
-    problem, inputs = _posed(*arguments, needs_grad=True)
+    problem, inputs = _posed(*arguments, needs_grad=True, look=True)
     with _autograd_awake():
         found = choose(problem).gradients(problem, inputs, heads, wanted)
     tensors = inputs.tensors()

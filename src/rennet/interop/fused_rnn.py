@@ -6,11 +6,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from .._kernels.interface import Weights
-from .._kernels.stack import check_data, run_stack, stack_of
+from .._kernels.stack import bounds_of, check_data, check_size, run_stack, stack_of
 from .._recurrence.layout import Slot
 from ..base import ArgumentError, ShapeError
 
@@ -85,8 +87,18 @@ class FusedRNN(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        bounds = clip or (None, None)
-        self.stack = stack_of(mode, hidden_size, num_layers, bidirectional, dropout, projection_size, *bounds, clip_nan)
+        self.stack = stack_of(
+            mode,
+            hidden_size,
+            num_layers,
+            bidirectional,
+            dropout,
+            projection_size,
+            **bounds_of(clip, clip_nan),
+        )
+        check_size("input_size", input_size)
+        if dtype is not None and not dtype.is_floating_point:
+            raise ArgumentError(f"FusedRNN: dtype: expected a floating-point type, got {dtype}")
         self.input_size, self.batch_first = input_size, batch_first
         for name, slot in self._named_slots():
             self.register_parameter(name, nn.Parameter(torch.empty(slot.shape, device=device, dtype=dtype)))
@@ -114,7 +126,7 @@ class FusedRNN(nn.Module):
             nn.init.uniform_(parameter, -bound, bound)
 
     def forward(
-        self, data: Tensor, states: Tensor | Sequence[Tensor] | None = None, lengths: Tensor | None = None
+        self, data: Tensor, states: Tensor | Sequence[Tensor] | None = None, lengths: Any = None
     ) -> tuple[Tensor, Any]:
         """The layers over a batch of sequences.
 
@@ -125,7 +137,7 @@ class FusedRNN(nn.Module):
         states : Tensor or pair of Tensor, optional
             The hidden state ``(num_layers*directions, N, width)`` and, for an LSTM, with it the cell state, to begin
             with; zeros by default.
-        lengths : Tensor, optional
+        lengths : Tensor, array or list of int, optional
             ``(N,)``, how many steps of each sequence count. Outputs past them are 0, final states are those of the last
             step that counts, and what stands in the padding reaches nothing.
 
@@ -143,12 +155,14 @@ class FusedRNN(nn.Module):
             raise ShapeError(f"FusedRNN: data: expected {self.input_size} inputs, got shape {tuple(data.shape)}")
         if states is None:
             states = [data.new_zeros(shape) for shape in self.stack.state_shapes(data.shape[1])]
-        states = [states] if isinstance(states, Tensor) else list(states)
+        begin: list[Any] = list(states) if isinstance(states, list | tuple) else [states]
         expected = self.stack.state_names
-        if len(states) != len(expected):
-            raise ArgumentError(f"FusedRNN: states: expected {' and '.join(expected)}, got {len(states)} tensors")
+        if len(begin) != len(expected):
+            raise ArgumentError(f"FusedRNN: states: expected {' and '.join(expected)}, got {len(begin)} tensors")
+        if isinstance(lengths, list | tuple | np.ndarray):
+            lengths = torch.as_tensor(lengths, device=data.device)
         weights = [[Weights(*[getattr(self, name) for name in names]) for names in layer] for layer in self._names]
-        output, final = run_stack(self.stack, data, weights, states, lengths, self.training)
+        output, final = run_stack(self.stack, data, weights, begin, lengths, self.training)
         return output.transpose(0, 1) if self.batch_first else output, final[0] if len(final) == 1 else tuple(final)
 
     def flat_parameters(self) -> Tensor:
@@ -159,12 +173,17 @@ class FusedRNN(nn.Module):
     @torch.no_grad()
     def load_flat_parameters(self, vector: Tensor) -> None:
         """Take all parameters from such a vector."""
+        if not isinstance(vector, Tensor):
+            raise ArgumentError(f"FusedRNN: expected a tensor of parameters, got {type(vector).__name__}")
         total = self.stack.layout.size(self.input_size)
         if vector.shape != (total,):
             raise ShapeError(f"FusedRNN: expected a vector of {total} parameters, got shape {tuple(vector.shape)}")
         parts = self.stack.layout.unpack(vector)
         for name, slot in self._named_slots():
-            getattr(self, name).copy_(parts[slot.name()])
+            if is_parametrized(self, name):
+                setattr(self, name, parts[slot.name()])  # through the parametrisation, the other way round
+            else:
+                getattr(self, name).copy_(parts[slot.name()])
 
     def extra_repr(self) -> str:
         """What `repr` shows."""

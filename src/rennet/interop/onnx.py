@@ -10,7 +10,10 @@ import torch
 
 from .._formats.atomic import write_atomic
 from .._recurrence.modes import MODES
-from ..base import NotSupportedError
+from ..base import ArgumentError, NotSupportedError
+
+OPSET = 18
+"""Version of the operator set in which the translation is written; torch converts it to later ones."""
 
 _OPERATORS = {"lstm": "LSTM", "gru": "GRU", "rnn_tanh": "RNN", "rnn_relu": "RNN"}
 _GATES = {"lstm": (0, 3, 1, 2), "gru": (1, 0, 2)}
@@ -39,7 +42,7 @@ def export_onnx(
     dynamic_shapes : optional
         Which dimensions may vary, as ``torch.export.export`` takes them.
     **more
-        Passed on to ``torch.onnx.export``: names of inputs and outputs, the version of the operator set and so on.
+        Passed on to ``torch.onnx.export``: names of inputs and outputs, ``opset_version`` (18 or later) and so on.
 
     Returns
     -------
@@ -48,6 +51,8 @@ def export_onnx(
 
     Raises
     ------
+    ArgumentError
+        If ``opset_version`` is older.
     NotSupportedError
         If onnxscript is not installed, or a layer projects or clips its cell state, which ONNX's nodes cannot.
 
@@ -62,6 +67,8 @@ def export_onnx(
         import onnxscript
     except ImportError as error:
         raise NotSupportedError("export_onnx needs onnx and onnxscript: pip install 'rennet[onnx]'") from error
+    if more.get("opset_version") is not None and more["opset_version"] < OPSET:
+        raise ArgumentError(f"export_onnx: opset_version: expected {OPSET} or later; got {more['opset_version']}")
     exported = torch.export.export(module, args, dict(kwargs or {}), dynamic_shapes=dynamic_shapes, strict=False)
     for node in exported.graph.nodes:
         if node.target is torch.ops.rennet.rnn_layer.default:
@@ -69,7 +76,9 @@ def export_onnx(
     program = torch.onnx.export(
         exported,
         dynamo=True,
-        custom_translation_table={torch.ops.rennet.rnn_layer.default: _translation(onnxscript.opset18)},
+        custom_translation_table={
+            torch.ops.rennet.rnn_layer.default: _translation(getattr(onnxscript, f"opset{OPSET}"))
+        },
         **{"verbose": False, **more},
     )
     assert program is not None
@@ -125,9 +134,11 @@ def _translation(op: Any) -> Callable[..., Any]:
             # ONNX leaves open what a sequence without steps ends in, and ONNX Runtime says zeros
             alive = op.Unsqueeze(op.Greater(ends, op.CastLike(0, ends)), [0, 2])
             final = [op.Where(alive, after, before) for after, before in zip(final, states, strict=True)]
-        # (T, D, N, H) to (T, N, D*H)
-        output = op.Reshape(op.Transpose(output, perm=[0, 2, 1, 3]), [0, 0, -1])
-        return [output, *final]
+        # (T, D, N, H) to (T, N, D*H); a size of 0 may be among the dynamic ones, so nothing is left to be inferred
+        if directions == 1:
+            return [op.Squeeze(output, [1]), *final]
+        width = directions * attributes["hidden_size"]
+        return [op.Reshape(op.Transpose(output, perm=[0, 2, 1, 3]), [0, 0, width]), *final]
 
     return rnn_layer
 
