@@ -21,11 +21,34 @@ kinds (graphs, functions) stay as they are in the optimizer that reads the file.
 
 from __future__ import annotations
 
+from .adam import Adam, Adamax, Nadam
+from .adaptive import AdaDelta, AdaGrad, RMSProp
 from .contract import Optimizer
-from .rules import SGD, Adam
+from .descent import NAG, SGD, Signum, Test
+from .lamb import LAMB
+from .leaders import FTML, Ftrl
 from .updater import Updater
 
-__all__ = ["SGD", "Adam", "Optimizer", "Updater", "create", "get_updater", "register"]
+__all__ = [
+    "FTML",
+    "LAMB",
+    "NAG",
+    "SGD",
+    "AdaDelta",
+    "AdaGrad",
+    "Adam",
+    "Adamax",
+    "Ftrl",
+    "Nadam",
+    "Optimizer",
+    "RMSProp",
+    "Signum",
+    "Test",
+    "Updater",
+    "create",
+    "get_updater",
+    "register",
+]
 
 create = Optimizer.create_optimizer
 register = Optimizer.register

@@ -1,0 +1,105 @@
+"""ResizeIter: an epoch of as many batches as one likes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..base import ArgumentError
+from .batch import DataBatch, DataDesc
+from .contract import DataIter
+
+
+class ResizeIter(DataIter):
+    """Another iterator's batches, in epochs of a given size: cut short, or begun again where they run out.
+
+    Parameters
+    ----------
+    data_iter : DataIter
+        Whose batches they are; they are handed on as they come, with their `bucket_key`.
+    size : int
+        Batches in an epoch.
+    reset_internal : bool
+        Whether `reset` starts `data_iter` again too; if not, the next epoch goes on where this one stopped.
+
+    Raises
+    ------
+    ArgumentError
+        `size` is negative or, when a batch is asked for, `data_iter` has none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rennet.io import NDArrayIter, ResizeIter
+    >>> batches = ResizeIter(NDArrayIter(np.arange(4), batch_size=2), 3)
+    >>> [batch.data[0].asnumpy().tolist() for batch in batches]
+    [[0.0, 1.0], [2.0, 3.0], [0.0, 1.0]]
+    """
+
+    def __init__(self, data_iter: Any, size: int, reset_internal: bool = True) -> None:
+        super().__init__(data_iter.batch_size)
+        if size < 0:
+            raise ArgumentError(f"ResizeIter: size: expected a number of batches, at least 0, got {size}")
+        self.data_iter = data_iter
+        self.size = size
+        self.reset_internal = reset_internal
+        self.cur = 0
+        self.current_batch: DataBatch | None = None
+        if hasattr(data_iter, "default_bucket_key"):
+            self.default_bucket_key = data_iter.default_bucket_key
+
+    @property
+    def provide_data(self) -> list[DataDesc]:
+        """Descriptions of the data."""
+        return self.data_iter.provide_data
+
+    @property
+    def provide_label(self) -> list[DataDesc]:
+        """Descriptions of the labels."""
+        return self.data_iter.provide_label
+
+    def reset(self) -> None:
+        """Start the next epoch."""
+        self.cur = 0
+        if self.reset_internal:
+            self.data_iter.reset()
+
+    def iter_next(self) -> bool:
+        """Go to the next batch; False after `size` of them."""
+        if self.cur == self.size:
+            return False
+        batch = next(self.data_iter, None)
+        if batch is None:
+            self.data_iter.reset()
+            batch = next(self.data_iter, None)
+        if batch is None:
+            raise ArgumentError(f"ResizeIter: expected batches from {type(self.data_iter).__name__}, got none")
+        self.current_batch = batch
+        self.cur += 1
+        return True
+
+    def next(self) -> DataBatch:
+        """The next batch; StopIteration after `size` of them."""
+        if not self.iter_next():
+            raise StopIteration
+        return self._batch()
+
+    def _batch(self) -> DataBatch:
+        if self.current_batch is None:
+            raise ArgumentError("ResizeIter: there is no current batch before iter_next or next")
+        return self.current_batch
+
+    def getdata(self) -> Any:
+        """Data of the current batch."""
+        return self._batch().data
+
+    def getlabel(self) -> Any:
+        """Labels of the current batch."""
+        return self._batch().label
+
+    def getindex(self) -> Any:
+        """Numbers of the current batch's examples, if they are known."""
+        return self._batch().index
+
+    def getpad(self) -> int | None:
+        """How many of the current batch's last examples only fill it up."""
+        return self._batch().pad
