@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 
-from . import language_model, streaming_step
+from . import language_model, sentences, streaming_step
 from .runner import Benchmark
 
 BENCHMARKS: dict[str, Benchmark] = {
-    benchmark.name: benchmark for benchmark in (language_model.BENCHMARK, streaming_step.BENCHMARK)
+    benchmark.name: benchmark
+    for benchmark in (language_model.BENCHMARK, streaming_step.BENCHMARK, sentences.ENCODING, sentences.BUCKETING)
 }
 
 

@@ -40,9 +40,36 @@ def test_t10_an_unknown_word_has_one_number_of_its_own() -> None:
     assert encode_sentences([["z"]], {"a": 0}, invalid_label=7, unknown_token="?")[0] == [[8]]
 
 
-def test_t11_an_unknown_word_without_a_token_is_an_error() -> None:
-    with pytest.raises(ArgumentError, match="'x' is not in the vocabulary; give unknown_token, or no vocab"):
-        encode_sentences([["a", "x"]], {"a": 0})
+def test_t09_t11_what_becomes_of_an_unknown_word_is_said() -> None:
+    """With a vocabulary and nothing said, it is an error, and the vocabulary stays as it was."""
+    vocab = {"a": 0}
+    with pytest.raises(ArgumentError, match="'x' is not in the vocabulary; give unknown_token, or unknown='skip'"):
+        encode_sentences([["a", "x"]], vocab)
+    with pytest.raises(ArgumentError, match="'x' is not in the vocabulary"):
+        encode_sentences([["a", "x"]], vocab, unknown="raise")
+    assert encode_sentences([["x", "a"], ["y"]], vocab, unknown="skip") == ([[0], []], {"a": 0})
+    assert encode_sentences([["x"]], vocab, unknown_token="?", unknown="map")[0] == [[1]]
+    assert vocab == {"a": 0, "?": 1}
+    coded, same = encode_sentences([["y", "a", "z"], ["z"]], vocab, unknown="add")
+    assert coded == [[2, 0, 3], [3]]
+    assert same is vocab
+    assert vocab == {"a": 0, "?": 1, "y": 2, "z": 3}
+    assert encode_sentences([["b"]], {"a": 3}, invalid_label=4, unknown="add")[0] == [[5]]
+    assert type(encode_sentences([["b"]])[1]) is dict, "asking a vocabulary for a word does not add it"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"unknown": "ignore"}, "unknown: expected one of add, map, raise, skip; got 'ignore'"),
+        ({"unknown": "skip", "vocab": None}, "unknown='skip' needs a vocab; without one every word is new"),
+        ({"unknown": "map"}, "unknown_token goes with unknown='map', and unknown='map' with it"),
+        ({"unknown": "skip", "unknown_token": "?"}, "unknown_token goes with unknown='map'"),
+    ],
+)
+def test_contradictions_about_unknown_words(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ArgumentError, match=f"encode_sentences: {message}"):
+        encode_sentences([["x"]], **{"vocab": {"a": 0}, **given})
 
 
 # batches

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ..symbol import Symbol
 from .sequences import as_merged, as_steps, is_merged
 from .states import expect_states
 
@@ -71,3 +72,20 @@ def unroll_both_ways(
             for t, (l_step, r_step) in enumerate(zip(l_out, r_out[::-1], strict=True))
         ]
     return outputs, [l_after, r_after]
+
+
+def unroll_with_residual(
+    F: Any, cell: Any, length: int, inputs: Any, states: Any, layout: str, merge_outputs: bool | None
+) -> tuple[Any, list[Any]]:
+    """A cell over a sequence, its inputs added to its outputs."""
+    outputs, after = cell.unroll(length, inputs=inputs, begin_state=states, layout=layout, merge_outputs=merge_outputs)
+    if is_merged(outputs):
+        return add_residual(F, outputs, as_merged(F, length, inputs, layout)), after
+    steps = as_steps(F, length, inputs, layout)
+    return [add_residual(F, output, step) for output, step in zip(outputs, steps, strict=True)], after
+
+
+def add_residual(F: Any, output: Any, inputs: Any) -> Any:
+    """The sum, named after the output."""
+    named = {"name": f"{output.name}_plus_residual"} if isinstance(output, Symbol) else {}
+    return F.elemwise_add(output, inputs, **named)

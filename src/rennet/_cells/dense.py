@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from .._recurrence.modes import Mode
-from .._recurrence.pointwise import Ops
-from .naming import call_it
-
-
-class DenseWeights(NamedTuple):
-    """``i2h_weight`` ``(G*H, I)``, ``i2h_bias`` ``(G*H,)``, ``h2h_weight`` ``(G*H, H)``, ``h2h_bias`` ``(G*H,)``."""
-
-    i2h_weight: Any
-    i2h_bias: Any
-    h2h_weight: Any
-    h2h_bias: Any
-
-
-def activate(F: Any, data: Any, activation: str | Callable[..., Any], **kwargs: Any) -> Any:
-    """An activation given by name, or any function of one array or symbol."""
-    if isinstance(activation, str):
-        return F.Activation(data, act_type=activation, **kwargs)
-    return activation(data, **kwargs)
+from .gated import CellWeights, gated_step
 
 
 def dense_step(
     F: Any,
     mode: Mode,
     hidden: int,
-    weights: DenseWeights,
+    weights: CellWeights,
     inputs: Any,
     states: Sequence[Any],
     name: str,
@@ -48,8 +31,8 @@ def dense_step(
         The row of the table of recurrences.
     hidden : int
         Units.
-    weights : DenseWeights
-        The cell's parameters.
+    weights : CellWeights
+        ``i2h_weight`` ``(G*H, I)``, ``i2h_bias`` ``(G*H,)``, ``h2h_weight`` ``(G*H, H)``, ``h2h_bias`` ``(G*H,)``.
     inputs, states
         ``(N, I)`` and the states before the step.
     name : str
@@ -75,13 +58,4 @@ def dense_step(
         num_hidden=units,
         name=f"{projection}h2h",
     )
-    ops = Ops(
-        split=lambda data, parts: F.SliceChannel(data, num_outputs=parts),
-        gate=lambda data: activate(F, data, gate),
-        squash=lambda data: activate(F, data, squash),
-    )
-    new = mode.step(ops, i2h, h2h, states)
-    call_it(new[0], f"{name}out")
-    if len(new) > 1:
-        call_it(new[1], f"{name}state")
-    return new
+    return gated_step(F, mode, i2h, h2h, states, name, squash, gate)

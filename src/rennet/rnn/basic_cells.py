@@ -6,44 +6,24 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import initializer, symbol
-from .._cells.dense import DenseWeights, dense_step
-from .._cells.states import expect_states
+from .._cells.dense import dense_step
+from .._cells.gated import CellWeights
 from .._recurrence.modes import MODES
 from ..symbol import Symbol
-from .cell import BaseRNNCell, RNNParams
+from .cell import RNNParams
+from .gated_cell import GatedCell
 
 
-class _DenseCell(BaseRNNCell):
-    """A cell whose step is a row of the table of recurrences over two dense projections."""
-
-    _mode = MODES["rnn_tanh"]
-
-    def __init__(self, num_hidden: int, prefix: str, params: RNNParams | None, i2h_bias_init: Any = None) -> None:
-        super().__init__(prefix=prefix, params=params)
-        self._num_hidden = num_hidden
-        for name in DenseWeights._fields:
-            self._params.get(name, **({"init": i2h_bias_init} if name == "i2h_bias" and i2h_bias_init else {}))
-
-    # looked up anew each time: a container may have given the cell other parameters
-    _iW = property(lambda self: self._params.get("i2h_weight"))  # noqa: N815
-    _iB = property(lambda self: self._params.get("i2h_bias"))  # noqa: N815
-    _hW = property(lambda self: self._params.get("h2h_weight"))  # noqa: N815
-    _hB = property(lambda self: self._params.get("h2h_bias"))  # noqa: N815
+class _DenseCell(GatedCell):
+    """A gated cell whose projections are dense layers."""
 
     @property
     def state_info(self) -> list[dict[str, Any]]:
         """Each state is ``(N, num_hidden)``."""
         return [{"shape": (0, self._num_hidden), "__layout__": "NC"} for _ in range(self._mode.states)]
 
-    @property
-    def _gate_names(self) -> tuple[str, ...]:
-        return self._mode.gates
-
     def _step(self, inputs: Symbol, states: Any, **how: Any) -> tuple[Symbol, list[Any]]:
-        states = expect_states(type(self).__name__, states, self._mode.states)
-        self._counter += 1
-        weights = DenseWeights(self._iW, self._iB, self._hW, self._hB)
-        name = f"{self._prefix}t{self._counter}_"
+        states, weights, name = self._begin_step(states)
         new = dense_step(symbol, self._mode, self._num_hidden, weights, inputs, states, name, **how)
         return new[0], new
 
@@ -121,7 +101,8 @@ class LSTMCell(_DenseCell):
     def __init__(
         self, num_hidden: int, prefix: str = "lstm_", params: RNNParams | None = None, forget_bias: float = 1.0
     ) -> None:
-        super().__init__(num_hidden, prefix, params, initializer.LSTMBias(forget_bias=forget_bias))
+        forget = initializer.LSTMBias(forget_bias=forget_bias)
+        super().__init__(num_hidden, prefix, params, CellWeights(None, forget, None, None))
         self._forget_bias = forget_bias
 
     def __call__(self, inputs: Symbol, states: Any) -> tuple[Symbol, list[Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .. import symbol
-from .._cells.dense import activate
+from .._cells.gated import activate
 from .._cells.sequences import as_steps, in_form
 from ..base import ArgumentError, NotSupportedError
 from ..ndarray import NDArray, concatenate

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import symbol
-from .._cells.compositions import step_in_turn, unroll_both_ways, unroll_in_turn
+from .._cells.compositions import shares, step_in_turn, unroll_both_ways, unroll_in_turn
 from ..base import ArgumentError, NotSupportedError
 from ..ndarray import NDArray
 from ..symbol import Symbol
@@ -157,3 +157,34 @@ class BidirectionalCell(_Container):
         self.reset()
         states = self.begin_state() if begin_state is None else begin_state
         return unroll_both_ways(symbol, self._cells, length, inputs, states, layout, merge_outputs, self._output_prefix)
+
+    def merge_states(self, states: Any) -> list[Symbol]:
+        """The final states of both directions side by side, to begin a cell of their joint width with.
+
+        Parameters
+        ----------
+        states : list of two lists of Symbol
+            As `unroll` returns them; the two cells must have as many states as each other.
+
+        Returns
+        -------
+        list of Symbol
+            Each state of `l_cell` ``(N, H)`` and the same one of `r_cell` ``(N, H')`` as one ``(N, H+H')``.
+
+        Examples
+        --------
+        >>> import rennet as mx
+        >>> encoder = mx.rnn.BidirectionalCell(mx.rnn.LSTMCell(3, prefix="l_"), mx.rnn.LSTMCell(3, prefix="r_"))
+        >>> _, states = encoder.unroll(4, mx.sym.Variable("x"))
+        >>> decoder = mx.rnn.LSTMCell(6, prefix="d_")
+        >>> outputs, _ = decoder.unroll(2, mx.sym.Variable("y"), begin_state=encoder.merge_states(states))
+        >>> outputs[0].infer_shape(x=(2, 4, 5), y=(2, 2, 5))[1]
+        [(2, 6)]
+        """
+        (_, left), (_, right) = shares(self._cells, states)
+        if len(left) != len(right):
+            raise ArgumentError(
+                f"BidirectionalCell.merge_states: expected two cells with as many states as each other, "
+                f"got {len(left)} and {len(right)}"
+            )
+        return [symbol.Concat(*pair, dim=1) for pair in zip(left, right, strict=True)]

@@ -1,12 +1,12 @@
-"""Sentences to numbers, and numbers to batches of like length."""
+"""Encoded sentences in batches of like length."""
 
 from __future__ import annotations
 
-import bisect
 import functools
+import itertools
 import logging
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,72 +15,6 @@ from .. import ndarray
 from ..base import ArgumentError, one_of
 from ..io import DataBatch, DataDesc, DataIter
 from .shuffle import Shuffle
-
-
-def encode_sentences(
-    sentences: Iterable[Iterable[str]],
-    vocab: dict[str, int] | None = None,
-    invalid_label: int = -1,
-    invalid_key: str = "\n",
-    start_label: int = 0,
-    unknown_token: str | None = None,
-) -> tuple[list[list[int]], dict[str, int]]:
-    r"""Replace words by numbers, building the vocabulary on the way if none is given.
-
-    Parameters
-    ----------
-    sentences : iterable of iterables of str
-        The words of each sentence.
-    vocab : dict of str to int, optional
-        A vocabulary. With one, a word that is not in it is an error unless `unknown_token` is given.
-    invalid_label : int
-        The number that no word gets, for padding.
-    invalid_key : str
-        The word that stands for it in a new vocabulary.
-    start_label : int
-        The lowest number given to a new word.
-    unknown_token : str, optional
-        The word that stands for every unknown word; it is added to `vocab`, with a number of its own, if missing.
-
-    Returns
-    -------
-    result : list of list of int
-        The encoded sentences.
-    vocab : dict of str to int
-        The vocabulary.
-
-    Examples
-    --------
-    >>> encode_sentences([["a", "b"], ["b", "c"]], invalid_label=0, start_label=1)
-    ([[1, 2], [2, 3]], {'\n': 0, 'a': 1, 'b': 2, 'c': 3})
-    """
-    growing = vocab is None
-    numbers = {invalid_key: invalid_label} if vocab is None else vocab
-    unknown: int | None = None
-    if not growing and unknown_token is not None:
-        if unknown_token not in numbers:
-            numbers[unknown_token] = max([start_label - 1, invalid_label, *numbers.values()]) + 1
-        unknown = numbers[unknown_token]
-    following = start_label
-    result = []
-    for sentence in sentences:
-        coded = []
-        for word in sentence:
-            number = numbers.get(word)
-            if number is None:
-                if unknown is not None:
-                    number = unknown
-                elif growing:
-                    following += following == invalid_label
-                    number = numbers[word] = following
-                    following += 1
-                else:
-                    raise ArgumentError(
-                        f"encode_sentences: {word!r} is not in the vocabulary; give unknown_token, or no vocab"
-                    )
-            coded.append(number)
-        result.append(coded)
-    return result, numbers
 
 
 class BucketSentenceIter(DataIter):
@@ -136,16 +70,16 @@ class BucketSentenceIter(DataIter):
         self._shuffle = Shuffle(seed) if shuffle else None
         if sorted(layout) != ["N", "T"]:
             raise ArgumentError(f"BucketSentenceIter: layout: expected 'NT' or 'TN', got {layout!r}")
-        lengths = np.array([len(sentence) for sentence in sentences], dtype=np.int64)
+        lengths = np.fromiter(map(len, sentences), np.int64, len(sentences))
         sizes = sorted(buckets) if buckets else _frequent_lengths(lengths, batch_size)
-        rows = _padded(sentences, sizes, invalid_label, dtype)
-        self.buckets = [size for size, filled in zip(sizes, rows, strict=True) if filled]
+        rows = _padded(sentences, lengths, sizes, invalid_label, dtype)
+        self.buckets = [size for size, filled in zip(sizes, rows, strict=True) if len(filled)]
         if not self.buckets:
             raise ArgumentError(
                 f"BucketSentenceIter: none of the {len(lengths)} sentences fits a bucket; "
                 f"the largest is {max(sizes)} long"
             )
-        self.data = [np.asarray(filled, dtype=dtype) for filled in rows if filled]
+        self.data = [filled for filled in rows if len(filled)]
         too_long = int((lengths > max(sizes)).sum())
         left_over = sum(len(filled) % batch_size for filled in self.data)
         if too_long:
@@ -262,23 +196,41 @@ class BucketSentenceIter(DataIter):
 
 
 def _padded(
-    sentences: Sequence[Sequence[int]], sizes: Sequence[int], invalid_label: int, dtype: Any
-) -> list[list[np.ndarray[Any, Any]]]:
+    sentences: Sequence[Sequence[int]],
+    lengths: np.ndarray[Any, Any],
+    sizes: Sequence[int],
+    invalid_label: int,
+    dtype: Any,
+) -> list[np.ndarray[Any, Any]]:
     """For each size the sentences that it is the smallest to hold, filled up with `invalid_label`."""
-    rows: list[list[np.ndarray[Any, Any]]] = [[] for _ in sizes]
-    for sentence in sentences:
-        place = bisect.bisect_left(sizes, len(sentence))
-        if place < len(sizes):
-            exact = np.asarray([*sentence, *[invalid_label] * (sizes[place] - len(sentence))])
-            with np.errstate(over="ignore"):
-                row = exact.astype(dtype)
-            if not np.array_equal(row, exact):
-                raise ArgumentError(
-                    f"BucketSentenceIter: dtype {np.dtype(dtype)} cannot hold {exact[row != exact][0]}; "
-                    "pass dtype='int32' or 'int64'"
-                )
-            rows[place].append(row)
-    return rows
+    flat = np.asarray(list(itertools.chain.from_iterable(sentences)) or [0])
+    if flat.dtype.kind not in "iuf":
+        raise ArgumentError(f"BucketSentenceIter: sentences: expected lists of numbers, got {flat.dtype}")
+    tokens = _exactly(flat, dtype)
+    (padding,) = _exactly(np.asarray([invalid_label]), dtype)
+    starts = np.cumsum(lengths) - lengths
+    places = np.searchsorted(sizes, lengths)
+    found = []
+    for place, size in enumerate(sizes):
+        rows = np.flatnonzero(places == place)
+        filled = np.full((len(rows), size), padding, dtype)
+        inside = np.arange(size) < lengths[rows, None]
+        filled[inside] = tokens[(starts[rows, None] + np.arange(size))[inside]]
+        found.append(filled)
+    return found
+
+
+def _exactly(numbers: np.ndarray[Any, Any], dtype: Any) -> np.ndarray[Any, Any]:
+    """The numbers in this element type, which must hold them as they are."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        cast = numbers.astype(dtype)
+    wrong = np.flatnonzero(cast != numbers)
+    if len(wrong):
+        raise ArgumentError(
+            f"BucketSentenceIter: dtype {np.dtype(dtype)} cannot hold {numbers[wrong[0]]}; "
+            "pass dtype='int32' or 'int64'"
+        )
+    return cast
 
 
 def _frequent_lengths(lengths: np.ndarray[Any, Any], batch_size: int) -> list[int]:

@@ -1,0 +1,110 @@
+"""Words to numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from ..base import ArgumentError, one_of
+
+
+class _Numbers(dict[str, int]):
+    """A vocabulary that says itself what becomes of a word it lacks."""
+
+    def __init__(self, known: dict[str, int], missing: Callable[[str], int]) -> None:
+        super().__init__(known)
+        self._missing = missing
+
+    def __missing__(self, word: str) -> int:
+        return self._missing(word)
+
+
+def encode_sentences(
+    sentences: Iterable[Iterable[str]],
+    vocab: dict[str, int] | None = None,
+    invalid_label: int = -1,
+    invalid_key: str = "\n",
+    start_label: int = 0,
+    unknown_token: str | None = None,
+    *,
+    unknown: str | None = None,
+) -> tuple[list[list[int]], dict[str, int]]:
+    r"""Replace words by numbers, building the vocabulary on the way if none is given.
+
+    Parameters
+    ----------
+    sentences : iterable of iterables of str
+        The words of each sentence.
+    vocab : dict of str to int, optional
+        A vocabulary; what becomes of words that are not in it, `unknown` says.
+    invalid_label : int
+        The number that no word gets, for padding.
+    invalid_key : str
+        The word that stands for it in a new vocabulary.
+    start_label : int
+        The lowest number given to a new word.
+    unknown_token : str, optional
+        The word that stands for every word that `vocab` lacks; it is added, with a number of its own, if missing.
+    unknown : str, optional
+        What to do with a word that `vocab` lacks: ``'map'`` it to `unknown_token`, ``'raise'`` an error, ``'skip'`` it,
+        or ``'add'`` it to `vocab` under the next free number. By default ``'map'`` with an `unknown_token`, ``'raise'``
+        without one. With no `vocab` all words are new ones, and are added.
+
+    Returns
+    -------
+    result : list of list of int
+        The encoded sentences.
+    vocab : dict of str to int
+        The vocabulary: the given one, or a new one.
+
+    Raises
+    ------
+    ArgumentError
+        If a word is unknown and was not to be; if the arguments contradict each other.
+
+    Examples
+    --------
+    >>> encode_sentences([["a", "b"], ["b", "c"]], invalid_label=0, start_label=1)
+    ([[1, 2], [2, 3]], {'\n': 0, 'a': 1, 'b': 2, 'c': 3})
+    >>> encode_sentences([["a", "d"]], {"a": 5}, unknown="skip")
+    ([[5]], {'a': 5})
+    """
+    what = _what_to_do(vocab, unknown_token, unknown)
+    given = {invalid_key: invalid_label} if vocab is None else vocab
+    free = start_label if vocab is None else max([start_label - 1, invalid_label, *given.values()]) + 1
+    if what == "map" and unknown_token is not None and unknown_token not in given:
+        given[unknown_token] = free
+
+    def add(word: str) -> int:
+        nonlocal free
+        free += free == invalid_label
+        number = numbers[word] = free
+        free += 1
+        return number
+
+    def refuse(word: str) -> int:
+        raise ArgumentError(
+            f"encode_sentences: {word!r} is not in the vocabulary; give unknown_token, or unknown='skip' or 'add'"
+        )
+
+    if what == "skip":
+        return [[given[word] for word in sentence if word in given] for sentence in sentences], given
+    of_unknown = given[unknown_token] if what == "map" and unknown_token is not None else invalid_label
+    missing = {"map": lambda word: of_unknown, "raise": refuse, "add": add}[what]
+    numbers = _Numbers(given, missing)
+    look_up = numbers.__getitem__
+    result = [list(map(look_up, sentence)) for sentence in sentences]
+    given.update(numbers)
+    return result, given
+
+
+def _what_to_do(vocab: dict[str, int] | None, unknown_token: str | None, unknown: str | None) -> str:
+    if unknown is not None:
+        one_of("encode_sentences: unknown", unknown, ("add", "map", "raise", "skip"))
+        if vocab is None and unknown != "add":
+            raise ArgumentError(f"encode_sentences: unknown={unknown!r} needs a vocab; without one every word is new")
+        if (unknown == "map") != (unknown_token is not None):
+            raise ArgumentError("encode_sentences: unknown_token goes with unknown='map', and unknown='map' with it")
+        return unknown
+    if vocab is None:
+        return "add"
+    return "raise" if unknown_token is None else "map"

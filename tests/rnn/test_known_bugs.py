@@ -1,0 +1,156 @@
+"""What MXNet's symbolic cells got wrong and no other test here holds, each under the project's number for it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+import rennet as mx
+from differential import assert_all_close, assert_close
+from rennet.base import ArgumentError
+from rennet.rnn import BidirectionalCell, DropoutCell, GRUCell, LSTMCell, ResidualCell, RNNCell, SequentialRNNCell
+from same_script import random_arguments, results
+
+
+def stack(*cells: Any) -> SequentialRNNCell:
+    made = SequentialRNNCell()
+    for cell in cells:
+        made.add(cell)
+    return made
+
+
+def test_t05_a_reset_reaches_every_child() -> None:
+    """Stepping after a reset is a fresh unroll, names included."""
+    cell = stack(LSTMCell(3, prefix="a_"), stack(ResidualCell(GRUCell(3, prefix="b_")), DropoutCell(0.0)))
+    x = [mx.sym.Variable(f"x{t}") for t in range(2)]
+    cell.unroll(2, x)
+    cell.reset()
+    states: Any = cell.begin_state()
+    outputs = []
+    for step in x:
+        output, states = cell(step, states)
+        outputs.append(output)
+    stepped, unrolled = mx.sym.Group(outputs), mx.sym.Group(cell.unroll(2, x, merge_outputs=False)[0])
+    assert stepped.list_outputs() == unrolled.list_outputs()
+    assert stepped.list_arguments() == unrolled.list_arguments()
+    args = random_arguments(unrolled, x0=(2, 3), x1=(2, 3))
+    assert_all_close(results(stepped, args), results(unrolled, args), 0, "output")
+
+
+def test_t08_padding_may_be_embedded_and_is_no_loss() -> None:
+    """The default, -1, stands in data and labels; Embedding takes it for the nearest word, the loss leaves it out."""
+    batches = mx.rnn.BucketSentenceIter([[1, 2, 3], [2, 1]] * 2, 2, [4], seed=0)
+    data, label = mx.sym.Variable("data"), mx.sym.Variable("softmax_label")
+    embedded = mx.sym.Embedding(data, input_dim=4, output_dim=3, name="embed")
+    outputs, _ = LSTMCell(3).unroll(4, embedded, merge_outputs=True)
+    scores = mx.sym.FullyConnected(mx.sym.Reshape(outputs, shape=(-1, 3)), num_hidden=4, name="pred")
+    loss = mx.sym.SoftmaxOutput(
+        scores, mx.sym.Reshape(label, shape=(-1,)), use_ignore=True, ignore_label=-1, name="softmax"
+    )
+    module = mx.mod.Module(loss, ["data"], ["softmax_label"])
+    metric = mx.metric.Perplexity(ignore_label=-1)
+    module.fit(batches, eval_metric=metric, num_epoch=1)
+    assert np.isfinite(metric.get()[1])
+
+
+@pytest.mark.parametrize("mode", ["lstm", "gru"])
+def test_t13_t15_many_epochs_of_a_bidirectional_fused_cell(mode: str) -> None:
+    """With dropout, which lies between its layers."""
+    cell = mx.rnn.FusedRNNCell(8, 2, mode, bidirectional=True, dropout=0.3)
+    outputs, _ = cell.unroll(6, mx.sym.Variable("data"), merge_outputs=True)
+    net = mx.sym.LinearRegressionOutput(mx.sym.mean(outputs, axis=(1, 2)), mx.sym.Variable("label"), name="out")
+    rng = np.random.default_rng(0)
+    data = rng.normal(size=(32, 6, 3))
+    batches = mx.io.NDArrayIter(data, data.mean(axis=(1, 2)), batch_size=8, label_name="label")
+    module = mx.mod.Module(net, ["data"], ["label"])
+    losses: list[float] = []
+
+    def note(*_: Any) -> None:
+        losses.append(module.score(batches, "mse")[0][1])
+
+    module.fit(batches, eval_metric="mse", num_epoch=40, optimizer="adam", epoch_end_callback=note)
+    assert losses[-1] < losses[0] / 3
+
+
+def test_t22_a_decoder_begins_where_both_directions_ended() -> None:
+    encoder = BidirectionalCell(LSTMCell(2, prefix="l_"), LSTMCell(3, prefix="r_"))
+    _, states = encoder.unroll(3, mx.sym.Variable("x"))
+    merged = encoder.merge_states(states)
+    assert len(merged) == 2
+    decoded, _ = LSTMCell(5, prefix="d_").unroll(2, mx.sym.Variable("y"), begin_state=merged, merge_outputs=True)
+    net = mx.sym.Group([*merged, *states[0], *states[1], decoded])
+    args = random_arguments(net, x=(2, 3, 4), y=(2, 2, 4))
+    hidden, memory, lh, lc, rh, rc, _ = results(net, args)
+    assert_close(hidden, np.concatenate([lh, rh], 1), 0, "hidden state")
+    assert_close(memory, np.concatenate([lc, rc], 1), 0, "cell state")
+    uneven = BidirectionalCell(LSTMCell(2, prefix="l_"), GRUCell(2, prefix="r_"))
+    with pytest.raises(ArgumentError, match="as many states as each other, got 2 and 1"):
+        uneven.merge_states(uneven.unroll(3, mx.sym.Variable("x"))[1])
+
+
+@pytest.mark.parametrize("cell", [RNNCell, LSTMCell, GRUCell])
+def test_t27_both_layouts_are_one_transposed(cell: Any) -> None:
+    """With begin states of which only the batch's rows are known to differ from the steps."""
+    nets = [
+        cell(3, prefix="c_").unroll(4, mx.sym.Variable("x"), layout=layout, merge_outputs=True)[0]
+        for layout in ("NTC", "TNC")
+    ]
+    args = random_arguments(nets[0], x=(2, 4, 5))
+    (ntc,) = results(nets[0], args)
+    (tnc,) = results(nets[1], {**args, "x": args["x"].swapaxes(0, 1)})
+    assert_close(tnc.swapaxes(0, 1), ntc, 1e-6, "output")
+
+
+def test_t52_names_that_stand_twice_in_an_old_file() -> None:
+    """Steps whose inner nodes all had one name, as versions before 1.3 wrote them."""
+    outputs, _ = LSTMCell(3).unroll(3, mx.sym.Variable("x"), merge_outputs=True)
+    args = random_arguments(outputs, x=(2, 3, 4))
+    graph = json.loads(outputs.tojson())
+    renamed = 0
+    for node in graph["nodes"]:
+        if node["op"] not in ("null", "Concat") and "_t" in node["name"]:
+            node["name"] = "lstm_" + node["name"].split("_")[-1]
+            renamed += 1
+    assert renamed > 9
+    old = mx.sym.load_json(json.dumps(graph))
+    assert old.list_arguments() == outputs.list_arguments()
+    assert_all_close(results(old, args), results(outputs, args), 0, "output")
+
+
+def test_t56_no_size_means_unknown_once_it_is_known() -> None:
+    """A batch of 0 stands for an unknown one in a begin state; an executor's arrays have the real one."""
+    outputs, states = LSTMCell(3).unroll(2, mx.sym.Variable("x"), merge_outputs=True)
+    net = mx.sym.Group([outputs, *states])
+    assert net.infer_shape_partial(x=(0, 2, 4))[1] == [(0, 2, 3), (0, 3), (0, 3)]
+    for batch in (1, 5):
+        executor = net.simple_bind(mx.cpu(), x=(batch, 2, 4))
+        assert [each.shape for each in executor.forward()] == [(batch, 2, 3), (batch, 3), (batch, 3)]
+
+
+def test_t57_states_carry_over_between_batches_and_no_gradient_does() -> None:
+    """Truncated backpropagation: a module's states are set to where the batch before ended."""
+    cell = LSTMCell(4)
+    begin = cell.begin_state(func=mx.sym.Variable)
+    outputs, states = cell.unroll(3, mx.sym.Variable("data"), begin_state=begin, merge_outputs=True)
+    loss = mx.sym.MakeLoss(mx.sym.mean(outputs))
+    net = mx.sym.Group([loss, *map(mx.sym.BlockGrad, states)])
+    names = [state.name for state in begin]
+    module = mx.mod.Module(net, ["data"], None, state_names=names)
+    module.bind([("data", (2, 3, 5))])
+    module.init_params(mx.init.Uniform(0.5))
+    module.set_states(value=0)
+    rng = np.random.default_rng(0)
+    long = rng.normal(size=(2, 6, 5)).astype("f")
+    weights = {name: value.asnumpy() for name, value in module.get_params()[0].items()}
+    for part in (long[:, :3], long[:, 3:]):
+        module.forward_backward(mx.io.DataBatch([mx.nd.array(part)]))
+        ends = module.get_outputs(merge_multi_context=False)[1:]
+        module.set_states(states=ends)
+    whole, final = cell.unroll(6, mx.sym.Variable("data"), merge_outputs=True)
+    expected = results(mx.sym.Group(final), {**weights, "data": long})
+    for ours, theirs in zip(module.get_outputs()[1:], expected, strict=True):
+        assert_close(ours, theirs, 1e-5, "state after both halves")
+    assert whole.list_arguments()
