@@ -12,12 +12,12 @@ import rennet
 ROOT = Path(rennet.__file__).parent
 
 ROOMS = [
-    ["base", "_dtypes", "context", "name", "attribute", "_state"],
+    ["base", "_dtypes", "context", "name", "attribute", "_state", "_loops"],
     ["_recurrence"],
     ["_formats"],
     ["_kernels", "runtime"],
     ["_ops"],
-    ["ndarray", "autograd", "random"],
+    ["ndarray", "autograd", "operator", "random"],
     ["_graph", "executor", "_passes", "symbol"],
     [
         "registry",

@@ -10,23 +10,30 @@ from . import (
     initializer,
     interop,
     io,
+    kvstore,
     lr_scheduler,
     metric,
     model,
     module,
+    monitor,
     name,
     ndarray,
+    operator,
     optimizer,
     random,
     rnn,
     runtime,
     symbol,
+    visualization,
 )
 from . import initializer as init
+from . import kvstore as kv
 from . import module as mod
+from . import monitor as mon
 from . import ndarray as nd
 from . import optimizer as opt
 from . import symbol as sym
+from . import visualization as viz
 from .attribute import AttrScope
 from .base import MXNetError
 from .context import Context, cpu, cpu_pinned, current_context, gpu, gpu_memory_info, num_gpus
@@ -53,15 +60,20 @@ __all__ = [
     "initializer",
     "interop",
     "io",
+    "kv",
+    "kvstore",
     "lr_scheduler",
     "metric",
     "mod",
     "model",
     "module",
+    "mon",
+    "monitor",
     "name",
     "nd",
     "ndarray",
     "num_gpus",
+    "operator",
     "opt",
     "optimizer",
     "random",
@@ -69,4 +81,6 @@ __all__ = [
     "runtime",
     "sym",
     "symbol",
+    "visualization",
+    "viz",
 ]

@@ -56,6 +56,14 @@ class Node:
         """What the operator calls the inputs in use."""
         return [] if self.op is None else list(self.op.input_names(self.parsed))
 
+    @property
+    def states(self) -> list[Entry]:
+        """The inputs that the operator updates in place."""
+        names = self.op.aux_names(self.parsed) if self.op else ()
+        if not names:
+            return []
+        return [entry for name, entry in zip(self.input_names, self.inputs, strict=False) if name in names]
+
     def __repr__(self) -> str:
         return f"<{self.op.name if self.op else 'variable'} {self.name}>"
 
@@ -89,8 +97,5 @@ def auxiliary(nodes: Iterable[Node]) -> set[int]:
     """Identities of the variables that hold auxiliary state, such as a moving mean."""
     found: set[int] = set()
     for node in nodes:
-        if node.op is not None and node.op.aux:
-            for name, (child, _) in zip(node.input_names, node.inputs, strict=False):
-                if name in node.op.aux and child.op is None:
-                    found.add(id(child))
+        found.update(id(child) for child, _ in node.states if child.op is None)
     return found

@@ -123,6 +123,27 @@ def test_numbers_that_look_rows_up_may_be_recorded() -> None:
     assert weight.grad.asnumpy()[:, 0].tolist() == [1, 0, 0, 2]
 
 
+def test_cross_entropy_as_a_number(oracle: Oracle) -> None:
+    """MXNet refuses a gradient for the labels, so the table of cases cannot ask for any."""
+    draw = Draw(0)
+    args = {"x": draw.real("n5"), "l": draw.integers("n", 0, 5)}
+    head = np.array([1.5], "f")
+    text = mx.sym.softmax_cross_entropy(mx.sym.Variable("x"), mx.sym.Variable("l")).tojson()
+    requests = {"x": "write", "l": "null"}
+    theirs = oracle.run_symbol(text, args, is_train=True, head_grads=[head], grad_req=requests)
+    ours = _gradient("softmax_cross_entropy", list(args.values()), {}, head)
+    assert_close(ours, theirs.gradients["x"], 1e-5, "gradient")
+
+
+@pytest.mark.parametrize("mode", ["instance", "channel"])
+def test_softmax_of_whole_instances(mode: str) -> None:
+    """MXNet on CPU takes the softmax of an instance along its last axis, against its own documentation."""
+    data = Draw(0).real("345")
+    axes = (1, 2) if mode == "instance" else 1
+    expected = np.exp(data) / np.exp(data).sum(axes, keepdims=True)
+    assert_close(mx.nd.SoftmaxActivation(mx.nd.array(data), mode=mode).asnumpy(), expected, 1e-6, "output")
+
+
 @pytest.mark.parametrize("shape", [(3,), (8,)])
 def test_a_reshape_that_does_not_fit(shape: tuple[int, ...]) -> None:
     """MXNet makes such an array all the same, and trips over its memory later."""

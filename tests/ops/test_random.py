@@ -50,6 +50,99 @@ def test_drawing_into_an_array() -> None:
     assert (target >= 1).asnumpy().all()
 
 
+@pytest.mark.parametrize(
+    ("draw", "mean", "deviation"),
+    [
+        (lambda shape: mx.nd.random.gamma(2.0, 1.5, shape=shape), 3, 1.5 * np.sqrt(2)),
+        (lambda shape: mx.nd.random.exponential(2.0, shape=shape), 2, 2),
+        (lambda shape: mx.nd.random.poisson(3.0, shape=shape), 3, np.sqrt(3)),
+        (lambda shape: mx.nd.random.randint(-2, 4, shape=shape), 0.5, np.sqrt(35 / 12)),
+        (lambda shape: mx.nd.random.randn(*shape, loc=1, scale=2), 1, 2),
+    ],
+    ids=["gamma", "exponential", "poisson", "randint", "randn"],
+)
+def test_means_and_deviations(draw, mean: float, deviation: float) -> None:
+    mx.random.seed(3)
+    first = draw((2, SAMPLES // 2))
+    mx.random.seed(3)
+    values = first.asnumpy()
+    assert (draw((2, SAMPLES // 2)).asnumpy() == values).all()
+    assert values.shape == (2, SAMPLES // 2)
+    assert abs(values.mean() - mean) < 0.02
+    assert abs(values.std() - deviation) < 0.03
+
+
+def test_whole_numbers() -> None:
+    values = mx.nd.random.randint(-2, 4, shape=SAMPLES).asnumpy()
+    assert values.dtype == np.int32
+    assert np.unique(values).tolist() == [-2, -1, 0, 1, 2, 3]
+    assert mx.nd.random.randint(0, 2, shape=3, dtype="int64").dtype == np.int64
+    with pytest.raises(mx.base.ArgumentError, match="attribute high: expected more than low, 4; got 4"):
+        mx.nd.random.randint(4, 4)
+
+
+@pytest.mark.parametrize(
+    ("draw", "means", "deviations"),
+    [
+        (mx.nd.random.normal, [-3, 5], [0.5, 2]),
+        (mx.nd.random.uniform, [-1.25, 3.5], [3.5 / np.sqrt(12), 3 / np.sqrt(12)]),
+        (mx.nd.random.gamma, None, None),
+    ],
+)
+def test_parameters_in_arrays(draw, means, deviations) -> None:
+    first, second = [-3.0, 5.0], [0.5, 2.0]
+    if draw is mx.nd.random.gamma:
+        first, means, deviations = [4.0, 9.0], [2, 18], [1, 6]
+    values = draw(mx.nd.array(first), mx.nd.array(second), shape=(4, SAMPLES // 4)).asnumpy()
+    assert values.shape == (2, 4, SAMPLES // 4)
+    assert np.abs(values.mean((1, 2)) - means).max() < 0.06
+    assert np.abs(values.std((1, 2)) - np.abs(deviations)).max() < 0.06
+    assert draw(mx.nd.array(first), mx.nd.array(second)).shape == (2,)
+
+
+def test_classes() -> None:
+    probabilities = np.array([[0.1, 0.2, 0.7], [0.5, 0.5, 0.0]])
+    data = mx.nd.array(probabilities)
+    data.attach_grad()
+    with mx.autograd.record():
+        drawn, logarithms = mx.nd.random.multinomial(data, shape=SAMPLES, get_prob=True)
+    values = drawn.asnumpy()
+    assert values.shape == (2, SAMPLES)
+    assert values.dtype == np.int32
+    for row in range(2):
+        shares = np.bincount(values[row], minlength=3) / SAMPLES
+        assert np.abs(shares - probabilities[row]).max() < 0.01
+    expected = np.log(np.take_along_axis(probabilities, values.astype(int), 1))
+    assert np.allclose(logarithms.asnumpy(), expected, atol=1e-6)
+    logarithms.backward()
+    counts = np.stack([np.bincount(values[row], minlength=3) for row in range(2)])
+    assert data.grad is not None
+    reached = probabilities > 0
+    assert np.allclose(data.grad.asnumpy()[reached], (counts[reached] / probabilities[reached]), rtol=5e-3)
+    assert mx.nd.random.multinomial(mx.nd.array([0.0, 1.0])).asnumpy().tolist() == [1]
+
+
+def test_shuffle() -> None:
+    data = mx.nd.array(np.arange(600).reshape(200, 3))
+    shuffled = mx.nd.shuffle(data).asnumpy()
+    assert (shuffled != data.asnumpy()).any()
+    assert (shuffled[shuffled[:, 0].argsort()] == data.asnumpy()).all()
+
+
+def test_random_symbols() -> None:
+    s = mx.sym.random
+    drawn = [s.gamma(2, 1), s.exponential(2), s.poisson(3), s.normal(), s.uniform()]
+    total = mx.sym.add_n(*[mx.sym.Variable("x"), *drawn])
+    assert total.infer_shape(x=(2, 3))[1] == [(2, 3)]
+    (result,) = total.eval(x=mx.nd.zeros((2, 3)))
+    assert result.shape == (2, 3)
+    (whole,) = s.randint(1, 5, shape=7).eval()
+    assert whole.dtype == np.int32
+    numbers = s.multinomial(mx.sym.Variable("p"), shape=4)
+    assert [each.shape for each in numbers.eval(p=mx.nd.array([[0.5, 0.5]]))] == [(1, 4), (1, 4)]
+    assert s.shuffle(mx.sym.Variable("x")).eval(x=mx.nd.arange(5))[0].shape == (5,)
+
+
 class TestDropout:
     """Dropout while training."""
 

@@ -126,9 +126,29 @@ def _other_graphs() -> Iterator[tuple[str, Any, list[Given]]]:
     yield "arange", S.arange(5) + y, [{}, {"y": (5,)}]
 
 
+def _convolutional_graphs() -> Iterator[tuple[str, Any, list[Given]]]:
+    x, y = V("x"), V("y")
+    plain = S.Convolution(x, kernel=(3, 2), num_filter=6, name="cv")
+    yield "kernels from data", plain, [{"x": (2, 4, 5, 6)}, {"x": (0, 4, 5, 6)}, {"x": (2, 4, 0, 6)}, {}]
+    grouped = S.Convolution(x, kernel=(3,), num_filter=6, num_group=2, pad=(1,), no_bias=True, name="cv")
+    yield "grouped kernels", grouped, [{"x": (2, 4, 5)}, {"x": (0, 4, 5)}]
+    begin = S.Convolution(S.zeros((0, 5, 8, 0)), kernel=(3, 3), pad=(1, 1), num_filter=6, name="h2h")
+    state = S.Convolution(x, kernel=(3, 3), pad=(1, 1), num_filter=6, name="i2h") + begin
+    yield "a begin state of images", state, [{"x": (2, 3, 8, 7)}, {"x": (0, 3, 8, 7)}]
+    stepped = S.Convolution(x, kernel=(3,), stride=(2,), dilate=(2,), num_filter=6, name="cv") + y
+    yield "LayerNorm", S.LayerNorm(x, name="ln"), [{"x": (2, 3)}, {"x": (0, 3)}]
+    yield "InstanceNorm", S.InstanceNorm(x, name="in"), [{"x": (2, 3, 4)}]
+    yield "regression", S.LinearRegressionOutput(x, V("l")), [{"x": (2, 3)}, {"x": (2, 1)}, {"x": (2,)}]
+    yield "Pooling", S.Pooling(x, kernel=(2, 2), stride=(2, 2)), [{"x": (2, 3, 5, 6)}, {"x": (0, 3, 5, 6)}]
+    yield "CTCLoss", S.ctc_loss(x, V("l")), [{"x": (4, 2, 5), "l": (2, 3)}]
+    yield "slice", S.slice(x, begin=(0, 1), end=(None, 3)), [{"x": (2, 3)}, {"x": (0, 3)}]
+    yield "topk", S.topk(x, k=2, ret_typ="both"), [{"x": (2, 3)}, {"x": (0, 3)}]
+    yield "a stepped kernel", stepped, [{"x": (2, 4, 10)}, {"x": (0, 4, 10), "y": (2, 6, 0)}, {"x": (2, 4, 0)}]
+
+
 GRAPHS = [
     pytest.param(symbol, given, id=f"{name}, {given}")
-    for graphs in (_dense_graphs, _recurrent_graphs, _shaping_graphs, _other_graphs)
+    for graphs in (_dense_graphs, _recurrent_graphs, _shaping_graphs, _other_graphs, _convolutional_graphs)
     for name, symbol, shapes in graphs()
     for given in shapes
 ]

@@ -1,7 +1,7 @@
 """Typed attributes: how the strings of a graph file, or the Python values of a call, become an operator's arguments.
 
 An operator's keyword-only parameters are its attributes and their annotations are the types: ``int``, ``float``,
-``bool``, ``str``, ``Literal[...]``, ``tuple[int, ...]``, `DType`, and any of these ``| None``.
+``bool``, ``str``, ``Literal[...]``, ``tuple[int, ...]``, `Bounds`, `DType`, and any of these ``| None``.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from ..base import ArgumentError
 
 DType = Annotated[str, "dtype"]
 """An attribute that names an element type."""
+
+Bounds = tuple[int | None, ...]
+"""An attribute with a number, or None for all that there is, for each axis."""
 
 Parser = Callable[[Any], Any]
 
@@ -65,6 +68,19 @@ def _integers(value: Any) -> tuple[int, ...]:
     return tuple(_integer(part) for part in value)
 
 
+_BOUND = rf"(?:{_NUMBER.pattern}|None)"
+_BOUNDS = re.compile(rf"\s*[(\[]\s*(?:{_BOUND}\s*(?:,\s*{_BOUND}\s*)*,?\s*)?[)\]]\s*|\s*{_BOUND}\s*")
+
+
+def _bounds(value: Any) -> Bounds:
+    if isinstance(value, str):
+        if _BOUNDS.fullmatch(value) is None:
+            raise ValueError(value)
+        value = re.findall(_BOUND, value)
+    parts = (value,) if value is None or isinstance(value, int | np.integer) else value
+    return tuple(None if part is None or part == "None" else _integer(part) for part in parts)
+
+
 def _dtype(value: Any) -> str:
     return element_type(value).name
 
@@ -91,6 +107,7 @@ _PARSERS: dict[Any, tuple[Parser, str]] = {
     bool: (_boolean, "True or False"),
     str: (_text, "a string"),
     tuple[int, ...]: (_integers, "a tuple of integers"),
+    Bounds: (_bounds, "a tuple of integers or None"),
     DType: (_dtype, "an element type such as 'float32'"),
 }
 

@@ -18,11 +18,13 @@ from .inference import Attrs, Known, from_public, unify
 from .registry import Device, Operator, operator
 
 
-def _given_shape(op: Operator, attrs: Attrs, ins: list[Known], outs: list[Known]) -> tuple[list[Known], list[Known]]:
+def given_shape(op: Operator, attrs: Attrs, ins: list[Known], outs: list[Known]) -> tuple[list[Known], list[Known]]:
+    """The rule of an operator whose attribute `shape` may leave sizes open."""
     return [], [unify(outs[0], from_public(attrs["shape"]) if attrs["shape"] else None)]
 
 
-def _given_type(attrs: Mapping[str, Any], ins: list[Any]) -> tuple[list[Any], list[Any]]:
+def given_type(attrs: Mapping[str, Any], ins: list[Any]) -> tuple[list[Any], list[Any]]:
+    """The type rule of an operator whose result has the type in its attribute `dtype`."""
     return [], [element_type(attrs["dtype"])]
 
 
@@ -30,19 +32,19 @@ def _kind(dtype: str | None) -> torch.dtype:
     return element_type(dtype).torch
 
 
-@operator("_zeros", infer=_given_shape, types=_given_type)
+@operator("_zeros", infer=given_shape, types=given_type)
 def zeros(*, shape: tuple[int, ...] = (), ctx: str = "", dtype: DType | None = "float32", device: Device) -> Tensor:
     """Zeros."""
     return torch.zeros(shape, dtype=_kind(dtype), device=device)
 
 
-@operator("_ones", infer=_given_shape, types=_given_type)
+@operator("_ones", infer=given_shape, types=given_type)
 def ones(*, shape: tuple[int, ...] = (), ctx: str = "", dtype: DType | None = "float32", device: Device) -> Tensor:
     """Ones."""
     return torch.ones(shape, dtype=_kind(dtype), device=device)
 
 
-@operator("_full", infer=_given_shape, types=_given_type)
+@operator("_full", infer=given_shape, types=given_type)
 def full(
     *, shape: tuple[int, ...] = (), value: float, ctx: str = "", dtype: DType | None = "float32", device: Device
 ) -> Tensor:
@@ -50,7 +52,7 @@ def full(
     return torch.full(shape, value, dtype=_kind(dtype), device=device)
 
 
-@operator("_arange", types=_given_type)
+@operator("_arange", types=given_type)
 def arange(
     *,
     start: float,
@@ -69,7 +71,14 @@ def arange(
     return numbers.repeat_interleave(repeat) if repeat > 1 else numbers
 
 
-@operator("_random_uniform", "random_uniform", "uniform", infer=_given_shape, types=_given_type)
+@operator("_eye", types=given_type)
+def eye(*, N: int, M: int = 0, k: int = 0, ctx: str = "", dtype: DType = "float32", device: Device) -> Tensor:
+    """Ones on the `k`-th diagonal of an array of shape ``(N, M)``, or ``(N, N)`` if `M` is 0; zeros elsewhere."""
+    row, column = torch.arange(N, device=device), torch.arange(M or N, device=device)
+    return (column == row.unsqueeze(1) + k).to(_kind(dtype))
+
+
+@operator("_random_uniform", "random_uniform", "uniform", infer=given_shape, types=given_type)
 def random_uniform(
     *,
     low: float = 0.0,
@@ -83,7 +92,7 @@ def random_uniform(
     return torch.empty(shape, dtype=_kind(dtype), device=device).uniform_(low, high)
 
 
-@operator("_random_normal", "random_normal", "normal", infer=_given_shape, types=_given_type)
+@operator("_random_normal", "random_normal", "normal", infer=given_shape, types=given_type)
 def random_normal(
     *,
     loc: float = 0.0,

@@ -12,13 +12,14 @@ from .registry import Operator
 def describe(function: Any, name: str, operator: Operator, module: str) -> Any:
     """Give a generated function the name, signature and docstring of its operator."""
     kinds = inspect.Parameter
+    unnamed = operator.variadic or operator.open_inputs
     parameters = (
         [kinds("data", kinds.VAR_POSITIONAL)]
-        if operator.variadic
+        if unnamed
         else [kinds(each, kinds.POSITIONAL_OR_KEYWORD, default=None) for each in operator.inputs]
     )
     lines = [operator.doc, "", "Parameters", "----------"]
-    lines += [f"{each} : array" for each in (("*data",) if operator.variadic else operator.inputs)]
+    lines += [f"{each} : array" for each in (("*data",) if unnamed else operator.inputs)]
     for attribute in operator.attributes.values():
         required = attribute.default is Attribute.REQUIRED
         default = kinds.empty if required else attribute.default

@@ -6,6 +6,7 @@ that takes the array's element type.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -203,6 +204,25 @@ for _key, (_fn, _doc) in _BINARY.items():
         _scalar(_reflected(_fn), f"with a and b exchanged, {_doc}", _REFLECTED_SCALAR[_key])
 
 
+def _halves_up(x: Tensor) -> Tensor:
+    return torch.trunc(x + torch.copysign(torch.full_like(x, 0.5), x)) if x.is_floating_point() else x.clone()
+
+
+def _halves_down(x: Tensor) -> Tensor:
+    low, high = torch.floor(x), torch.ceil(x)
+    return torch.where(x - low <= high - x, low, high)
+
+
+def _gamma(x: Tensor) -> Tensor:
+    magnitude = torch.lgamma(x).exp()
+    # between negative whole numbers the sign alternates
+    return torch.where((x < 0) & (torch.floor(x) % 2 != 0), -magnitude, magnitude)
+
+
+def _cbrt(x: Tensor) -> Tensor:
+    return torch.sign(x) * torch.pow(torch.abs(x), 1 / 3)
+
+
 _UNARY: dict[str, tuple[Callable[[Tensor], Tensor], str, tuple[str, ...]]] = {
     "sigmoid": (torch.sigmoid, "1 / (1 + exp(-x))", ()),
     "tanh": (torch.tanh, "Hyperbolic tangent", ()),
@@ -220,10 +240,33 @@ _UNARY: dict[str, tuple[Callable[[Tensor], Tensor], str, tuple[str, ...]]] = {
     "sign": (torch.sign, "-1, 0 or 1", ()),
     "floor": (torch.floor, "Largest integer not above x", ()),
     "ceil": (torch.ceil, "Smallest integer not below x", ()),
+    "round": (_halves_up, "Nearest integer, halves away from zero", ()),
+    "rint": (_halves_down, "Nearest integer, halves downwards", ()),
+    "fix": (torch.trunc, "Nearest integer towards zero", ()),
+    "trunc": (torch.trunc, "Nearest integer towards zero", ()),
+    "logical_not": (lambda x: x == 0, "1 where x is 0, else 0", ()),
     "negative": (torch.neg, "-x", ()),
     "sin": (torch.sin, "Sine", ()),
     "cos": (torch.cos, "Cosine", ()),
+    "tan": (torch.tan, "Tangent", ()),
+    "arcsin": (torch.asin, "Inverse sine", ()),
+    "arccos": (torch.acos, "Inverse cosine", ()),
+    "arctan": (torch.atan, "Inverse tangent", ()),
+    "sinh": (torch.sinh, "Hyperbolic sine", ()),
+    "cosh": (torch.cosh, "Hyperbolic cosine", ()),
+    "arcsinh": (torch.asinh, "Inverse hyperbolic sine", ()),
+    "arccosh": (torch.acosh, "Inverse hyperbolic cosine", ()),
+    "arctanh": (torch.atanh, "Inverse hyperbolic tangent", ()),
+    "log2": (torch.log2, "Logarithm to base 2", ()),
+    "log10": (torch.log10, "Logarithm to base 10", ()),
+    "cbrt": (_cbrt, "Cube root", ()),
+    "rcbrt": (lambda x: 1 / _cbrt(x), "1 / cbrt(x)", ()),
+    "degrees": (torch.rad2deg, "From radians to degrees", ()),
+    "radians": (torch.deg2rad, "From degrees to radians", ()),
     "erf": (torch.erf, "Gauss error function", ()),
+    "erfinv": (torch.erfinv, "Inverse of the Gauss error function", ()),
+    "gamma": (_gamma, "Gamma function", ()),
+    "gammaln": (torch.lgamma, "Logarithm of the absolute value of the gamma function", ()),
     "zeros_like": (torch.zeros_like, "Zeros in the shape and type of x", ()),
     "ones_like": (torch.ones_like, "Ones in the shape and type of x", ()),
     "_copy": (torch.clone, "x itself, as a new array", ("identity",)),
@@ -286,3 +329,16 @@ def where(condition: Tensor, x: Tensor, y: Tensor) -> Tensor:
     if condition.dim() == 1 and x.dim() > 1:
         condition = condition.reshape(-1, *[1] * (x.dim() - 1))
     return torch.where(condition != 0, x, y)
+
+
+@operator("smooth_l1", infer=all_alike)
+def smooth_l1(data: Tensor, *, scalar: float = 1.0) -> Tensor:
+    """``(scalar * x)**2 / 2`` near zero, ``abs(x) - 1 / (2 * scalar**2)`` beyond ``1 / scalar**2``."""
+    square = scalar * scalar
+    return torch.where(data.abs() < 1 / square, data.square() * (square / 2), data.abs() - 0.5 / square)
+
+
+@operator("_contrib_div_sqrt_dim", infer=all_alike)
+def div_sqrt_dim(data: Tensor) -> Tensor:
+    """Divided by the square root of the size of the last axis."""
+    return data / math.sqrt(data.shape[-1])

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .._dtypes import element_type
-from ..base import ArgumentError
+from ..base import ArgumentError, ShapeError
 from .attrs import DType
 from .inference import Known, given
 from .registry import operator
@@ -80,3 +80,45 @@ def one_hot(
     kind = element_type(dtype).torch
     on = torch.as_tensor(on_value, dtype=kind, device=indices.device)
     return torch.where(hit, on, torch.as_tensor(off_value, dtype=kind, device=indices.device))
+
+
+def _check_shape(name: str, shape: tuple[int, ...]) -> None:
+    if not shape or any(size < 1 for size in shape[1:]):
+        raise ArgumentError(f"{name}: attribute shape: expected sizes of at least 1; got {shape}")
+
+
+@operator("_unravel_index", "unravel_index")
+def unravel_index(data: Tensor, *, shape: tuple[int, ...] = ()) -> Tensor:
+    """Places in an array of `shape` for places in the flattened one: a row for each axis, then the axes of `data`."""
+    _check_shape("unravel_index", shape)
+    places, rest = [], data.long()
+    for size in reversed(shape[1:]):
+        places.append(rest % size)
+        rest = rest.div(size, rounding_mode="floor")
+    return torch.stack([rest, *reversed(places)]).to(data.dtype)
+
+
+@operator("_ravel_multi_index", "ravel_multi_index")
+def ravel_multi_index(data: Tensor, *, shape: tuple[int, ...] = ()) -> Tensor:
+    """The reverse of `unravel_index`: `data` has a row for each axis of `shape`."""
+    _check_shape("ravel_multi_index", shape)
+    if data.shape[0] != len(shape):
+        raise ShapeError(
+            f"ravel_multi_index: data: expected {len(shape)} rows for shape {shape}, got shape {tuple(data.shape)}"
+        )
+    flat = data[0].long()
+    for size, row in zip(shape[1:], data[1:], strict=True):
+        flat = flat * size + row.long()
+    return flat.to(data.dtype)
+
+
+@operator("batch_take", types=_first_type)
+def batch_take(a: Tensor, indices: Tensor) -> Tensor:
+    """``a[i, indices[i]]`` for each row i; numbers outside are clipped."""
+    if a.dim() != 2 or indices.numel() != a.shape[0]:
+        raise ShapeError(
+            f"batch_take: expected a matrix and a number for each row, got shapes {tuple(a.shape)} and "
+            f"{tuple(indices.shape)}"
+        )
+    where = _bounded(indices, a.shape[1], "clip").reshape(-1, 1)
+    return a.gather(1, where).reshape(indices.shape)

@@ -205,6 +205,12 @@ def log_softmax(
     return torch.log_softmax(_scaled(data, temperature), axis, element_type(dtype).torch if dtype else None)
 
 
+@operator("SoftmaxActivation", infer=all_alike)
+def softmax_activation(data: Tensor, *, mode: Literal["channel", "instance"] = "instance") -> Tensor:
+    """Softmax over everything in an instance, or over axis 1 in each place (``'channel'``)."""
+    return torch.softmax(data, 1) if mode == "channel" else torch.softmax(data.flatten(1), 1).reshape(data.shape)
+
+
 def _prelu_inputs(attrs: Mapping[str, Any]) -> Sequence[str]:
     return ("data", "gamma") if attrs["act_type"] == "prelu" else ("data",)
 

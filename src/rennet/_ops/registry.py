@@ -1,8 +1,8 @@
 """The table of operators, from which ``nd.*``, ``sym.*`` and Gluon's ``F`` are generated.
 
 An operator is a function on torch tensors. Its signature is its record: positional parameters are inputs (``*args`` for
-any number of them), keyword-only parameters are attributes, typed by their annotations (see `attrs`). Two annotations
-are not attributes but are filled in by whoever runs the operator: `IsTraining` and `Device`.
+any number of them), keyword-only parameters are attributes, typed by their annotations (see `attrs`). Three annotations
+are not attributes but are filled in by whoever runs the operator: `IsTraining`, `Device` and `Bodies`.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ import torch
 from torch import Tensor
 
 from ..base import ArgumentError, MXNetError
-from .attrs import Attribute
+from .attrs import Attribute, to_text
 from .inference import Rule, forward_only
 
 IsTraining = Annotated[bool, "is this a training step"]
 Device = Annotated[torch.device, "where a result without inputs is made"]
+Bodies = Annotated[tuple[Any, ...], "the graphs that a control-flow operator runs, as functions"]
 
-_RUNTIME = {IsTraining: "training", Device: "device"}
+_RUNTIME = {IsTraining: "training", Device: "device", Bodies: "bodies"}
 
 Names = Callable[[Mapping[str, Any]], Sequence[str]]
 Types = Callable[[Mapping[str, Any], list[Any]], tuple[list[Any], list[Any]]]
@@ -47,8 +48,9 @@ class Operator:
         Inputs that hold auxiliary state: updated in place, never differentiated.
     outputs : callable, optional
         From the attributes to the names of the outputs; ``('output',)`` by default.
-    hidden_outputs : int
-        Further outputs that MXNet's operator has inside; they count in graph files only.
+    hidden_outputs : int or callable
+        Further outputs that MXNet's operator has inside, or a function from the attributes to how many; they count in
+        graph files only.
     infer : Rule
         Shape inference in both directions (see `inference`).
     types : callable
@@ -59,6 +61,9 @@ class Operator:
         Raises if the attributes, each of which has the right type, make no sense together.
     """
 
+    open_inputs = False
+    """Whether it takes any number of inputs, whose names follow from attributes that are not known beforehand."""
+
     def __init__(
         self,
         fn: Callable[..., Any],
@@ -67,7 +72,7 @@ class Operator:
         active: Names | None,
         aux: tuple[str, ...],
         outputs: Names | None,
-        hidden_outputs: int,
+        hidden_outputs: int | Callable[[Mapping[str, Any]], int],
         infer: Rule | None,
         types: Types,
         marks: Mapping[str, Mapping[str, str]],
@@ -120,15 +125,31 @@ class Operator:
             self._check(parsed)
         return MappingProxyType(parsed)
 
+    def text_of(self, key: str, value: Any) -> str:
+        """An attribute's value as graphs keep it."""
+        return to_text(value)
+
     def input_names(self, attrs: Mapping[str, Any]) -> Sequence[str]:
         """Names of the inputs in use."""
         if self.variadic:
             return [f"arg{i}" for i in range(attrs["num_args"] or 0)]
         return self._active(attrs) if self._active else self.inputs
 
+    def aux_names(self, attrs: Mapping[str, Any]) -> Sequence[str]:
+        """Names of the inputs that hold auxiliary state."""
+        return self.aux
+
     def output_names(self, attrs: Mapping[str, Any]) -> Sequence[str]:
         """Names of the outputs."""
         return self._outputs(attrs) if self._outputs else ("output",)
+
+    def anew(self) -> Operator:
+        """This operator for one node of one executor: a copy, if it remembers something from run to run."""
+        return self
+
+    def count_hidden(self, attrs: Mapping[str, Any]) -> int:
+        """How many outputs MXNet's operator has inside."""
+        return self.hidden_outputs(attrs) if callable(self.hidden_outputs) else self.hidden_outputs
 
     def bind(self, attrs: Mapping[str, Any], training: bool, device: torch.device) -> Callable[..., Any]:
         """The operator as a function of its input tensors alone."""
@@ -162,6 +183,11 @@ def same_type(attrs: Mapping[str, Any], ins: list[Any]) -> tuple[list[Any], list
     return [known if kind is None else kind for kind in ins], [known]
 
 
+def first_type(attrs: Mapping[str, Any], ins: list[Any]) -> tuple[list[Any], list[Any]]:
+    """The inputs may differ in type; the output has that of the first."""
+    return ins, [ins[0]]
+
+
 @functools.lru_cache(maxsize=4096, typed=True)
 def _parsed_before(operator: Operator, *flat: Any) -> Mapping[str, Any]:
     """Parsing takes longer than many an operator, and a program asks for the same few things again and again."""
@@ -178,7 +204,7 @@ def operator(
     active: Names | None = None,
     aux: tuple[str, ...] = (),
     outputs: Names | None = None,
-    hidden_outputs: int = 0,
+    hidden_outputs: int | Callable[[Mapping[str, Any]], int] = 0,
     infer: Rule | None = None,
     types: Types = same_type,
     marks: Mapping[str, Mapping[str, str]] = MappingProxyType({}),

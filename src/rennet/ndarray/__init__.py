@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
+from . import contrib, random
 from . import generated as _internal
-from . import random
 from .array import NDArray, waitall
-from .creation import arange, array, concatenate, empty, from_numpy, from_torch, full, moveaxis, ones, zeros
+from .creation import arange, array, concatenate, empty, eye, from_numpy, from_torch, full, moveaxis, ones, zeros
 from .files import load, load_frombuffer, save
 from .generated import *
 
@@ -20,7 +20,9 @@ __all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
     "arange",
     "array",
     "concatenate",
+    "contrib",
     "empty",
+    "eye",
     "from_numpy",
     "from_torch",
     "full",

@@ -356,6 +356,10 @@ def call(operator: Operator, args: Sequence[Any], kwargs: dict[str, Any]) -> Any
         args = args[0] if len(args) == 1 and isinstance(args[0], list | tuple) else args
         arrays = list(args)
         attributes["num_args"] = len(arrays)
+    elif operator.open_inputs:
+        named = {key: value for key, value in kwargs.items() if isinstance(value, NDArray)}
+        attributes = {key: value for key, value in kwargs.items() if key not in named}
+        arrays = _inputs_in_use(operator, operator.input_names(operator.parse(attributes)), list(args), named)
     else:
         if len(args) > len(operator.inputs) + len(operator.attributes):
             raise ArgumentError(f"{operator.name}: too many arguments: {len(args)}")
@@ -447,7 +451,7 @@ def mark_variable(array: NDArray, gradient: NDArray | None, grad_req: str) -> No
     _check_grad_req(grad_req)
     leaf = array._tensor.detach()
     array._tensor, array._grad, array._grad_req = leaf, None if grad_req == "null" else gradient, grad_req
-    if grad_req != "null":
+    if grad_req != "null" and leaf.is_floating_point():  # of whole numbers the gradient is zero, and stays it
         leaf.requires_grad_()
         leaf.register_post_accumulate_grad_hook(functools.partial(_deliver, weakref.ref(array)))
 

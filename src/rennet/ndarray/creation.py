@@ -104,6 +104,12 @@ def arange(
     return invoke(OPERATORS["_arange"], [], attributes, ctx=ctx)[0]
 
 
+def eye(N: int, M: int = 0, k: int = 0, ctx: Context | None = None, dtype: Any = None) -> NDArray:
+    """Ones on the `k`-th diagonal of an array of shape ``(N, M)``, or ``(N, N)`` if `M` is 0; zeros elsewhere."""
+    attributes = {"N": N, "M": M, "k": k, "dtype": element_type(dtype).name}
+    return invoke(OPERATORS["_eye"], [], attributes, ctx=ctx)[0]
+
+
 def concatenate(arrays: Sequence[NDArray], axis: int = 0, always_copy: bool = True) -> NDArray:
     """The arrays joined along `axis`."""
     if not always_copy and len(arrays) == 1:

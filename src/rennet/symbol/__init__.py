@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
+from . import contrib, random
 from . import generated as _internal
-from . import random
-from .creation import Group, Variable, arange, full, ones, var, zeros
+from .creation import Group, Variable, arange, eye, full, ones, var, zeros
 from .files import fromjson, load, load_json
 from .generated import *
 from .symbol import Symbol
@@ -20,6 +20,8 @@ __all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
     "Symbol",
     "Variable",
     "arange",
+    "contrib",
+    "eye",
     "fromjson",
     "full",
     "load",

@@ -7,7 +7,6 @@ from typing import Any
 
 from .. import attribute, name
 from .._graph import Entry, Node
-from .._ops.attrs import to_text
 from .._ops.registry import Operator
 from ..base import ArgumentError
 
@@ -38,7 +37,7 @@ def compose(
     """
     attributes = dict(attributes)
     chosen, free = attributes.pop("name", None), attributes.pop("attr", None)
-    given = {key: to_text(value) for key, value in attributes.items()}
+    given = {key: operator.text_of(key, value) for key, value in attributes.items()}
     if operator.variadic:
         if not symbols:
             raise ArgumentError(f"{operator.name}: expected at least one input, got none")

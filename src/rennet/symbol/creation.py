@@ -112,3 +112,8 @@ def arange(
     """Numbers from `start` to before `stop`, each `repeat` times; ``arange(n)`` counts from 0."""
     attributes = {"start": start, "stop": stop, "step": step, "repeat": repeat, "infer_range": infer_range}
     return call(OPERATORS["_arange"], "_arange", [], {**attributes, "name": name, "dtype": dtype or "float32"})
+
+
+def eye(N: int, M: int = 0, k: int = 0, dtype: Any = None, **kwargs: Any) -> Symbol:
+    """Ones on the `k`-th diagonal of an array of shape ``(N, M)``, or ``(N, N)`` if `M` is 0; zeros elsewhere."""
+    return call(OPERATORS["_eye"], "_eye", [], {"N": N, "M": M, "k": k, "dtype": dtype or "float32", **kwargs})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,8 +12,10 @@ from .._formats.atomic import write_atomic
 from .._formats.graph_record import CURRENT_VERSION, VARIABLE, Entry, GraphRecord, NodeRecord
 from .._formats.symbol_json import parse_graph, render_graph
 from .._formats.upgrade import upgrade_graph
+from .._ops.control_flow import ControlFlow
 from .._ops.registry import find
 from ..base import FormatError, MXNetError
+from .subgraph import Subgraph
 from .symbol import Symbol
 
 
@@ -20,14 +23,21 @@ def to_record(symbol: Symbol) -> GraphRecord:
     """The graph as the file format holds it."""
     order = _graph.in_order(symbol._outputs)
     numbers = {id(node): number for number, node in enumerate(order)}
+    written: Counter[int] = Counter()
+
+    def versions(node: _graph.Node) -> list[tuple[_graph.Entry, int]]:
+        """Each input, and how often operators have written into it by then, this one included."""
+        written.update(id(child) for child, _ in node.states)
+        return [(entry, written[id(entry[0])]) for entry in node.inputs]
+
     nodes = [
         NodeRecord(
             op=node.op.name if node.op else VARIABLE,
             name=node.name,
             attrs=dict(node.attrs),
-            inputs=[Entry(numbers[id(child)], index) for child, index in node.inputs],
+            inputs=[Entry(numbers[id(child)], index, version) for (child, index), version in versions(node)],
             subgraphs=list(node.subgraphs),
-            num_outputs=node.num_outputs + (node.op.hidden_outputs if node.op else 0),
+            num_outputs=node.num_outputs + (node.op.count_hidden(node.parsed) if node.op else 0),
         )
         for node in order
     ]
@@ -52,7 +62,11 @@ def _input_names(op: str, attrs: Mapping[str, str]) -> list[str]:
 
 def from_record(graph: GraphRecord, source: str) -> Symbol:
     """The graph that a file describes, its operators looked up and its attributes checked."""
-    graph = upgrade_graph(graph, _input_names)
+    return _from_current(upgrade_graph(graph, _input_names), source)
+
+
+def _from_current(graph: GraphRecord, source: str) -> Symbol:
+    """Of a graph that needs no upgrade: graphs within nodes came later than all that changed."""
     nodes: list[_graph.Node] = []
 
     def entry(wanted: Entry, where: str) -> _graph.Entry:
@@ -67,6 +81,9 @@ def from_record(graph: GraphRecord, source: str) -> Symbol:
         where = f"node {record.name!r}"
         operator = None if record.is_variable else find(record.op, f"{source}, {where}: ")
         try:
+            if isinstance(operator, ControlFlow):
+                inner = [_from_current(each, f"{source}, {where}, subgraph") for each in record.subgraphs]
+                operator = operator.with_bodies([Subgraph(each) for each in inner])
             node = _graph.Node(operator, record.name, record.attrs, [entry(e, where) for e in record.inputs])
         except FormatError:
             raise

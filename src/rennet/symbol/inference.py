@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from .._dtypes import BY_CODE, ElementType, element_type
@@ -17,18 +18,26 @@ if TYPE_CHECKING:
 
 
 class Shapes:
-    """What is known of the shape of every output of every node."""
+    """What is known of the shape of every output of every node.
 
-    def __init__(self, nodes: Sequence[Node], given: Mapping[str, Known]) -> None:
+    `given` are shapes of variables by name, `entries` of outputs by their node's identity and index.
+    """
+
+    def __init__(
+        self,
+        nodes: Sequence[Node],
+        given: Mapping[str, Known],
+        entries: Mapping[tuple[int, int], Known] = MappingProxyType({}),
+    ) -> None:
         self.nodes = nodes
-        self._known: dict[tuple[int, int], Known] = {}
+        self._known: dict[tuple[int, int], Known] = dict(entries)
         self._rules: dict[Any, Any] = {}
         self._texts: dict[int, Any] = {}
         for node in nodes:
             if node.op is None:
                 declared = node.attrs.get("__shape__")
                 own = from_public(ast.literal_eval(declared.replace("L", ""))) if declared else None
-                self._known[id(node), 0] = unify(own, given.get(node.name))
+                self._known[id(node), 0] = unify(self.of(node), unify(own, given.get(node.name)))
         self._settle()
 
     def of(self, node: Node, index: int = 0) -> Known:
@@ -55,7 +64,7 @@ class Shapes:
         before = [self.of(*entry) for entry in node.inputs], [self.of(node, i) for i in range(node.num_outputs)]
         # steps of an unrolled network repeat each other: one look at a rule serves them all
         if id(node) not in self._texts:
-            self._texts[id(node)] = (node.op.name, tuple(sorted(node.attrs.items())))
+            self._texts[id(node)] = (node.op, tuple(sorted(node.attrs.items())))
         key = (self._texts[id(node)], tuple(before[0]), tuple(before[1]))
         after = self._rules.get(key)
         if after is None:
@@ -119,14 +128,23 @@ def infer_shape(symbol: Symbol, args: Sequence[Any], kwargs: Mapping[str, Any], 
 
 def types_of(symbol: Symbol, given: Mapping[str, Any]) -> dict[tuple[int, int], ElementType]:
     """The element type of every output of every node; variables that nothing decides are float32."""
-    known: dict[tuple[int, int], ElementType | None] = {}
     nodes = in_order(symbol._outputs)
+    asked = [(node, given.get(node.name)) for node in nodes if node.op is None]
+    known = known_types(nodes, {(id(node), 0): element_type(kind) for node, kind in asked if kind is not None})
+    default = element_type(None)
+    return {key: kind or default for key, kind in known.items()}
+
+
+def known_types(
+    nodes: Sequence[Node], given: Mapping[tuple[int, int], ElementType | None]
+) -> dict[tuple[int, int], ElementType | None]:
+    """What follows for the element type of every output of every node from those of some variables."""
+    known = dict(given)
     for node in nodes:
         if node.op is None:
             declared = node.attrs.get("__dtype__")
             own = BY_CODE.get(int(declared)) if declared and declared != "-1" else None
-            asked = given.get(node.name)
-            known[id(node), 0] = element_type(asked) if asked is not None else own
+            known[id(node), 0] = known.get((id(node), 0)) or own
             continue
         types = [known.get((id(child), index)) for child, index in node.inputs]
         inputs, outputs = node.op.types(node.parsed, types)
@@ -135,8 +153,7 @@ def types_of(symbol: Symbol, given: Mapping[str, Any]) -> dict[tuple[int, int], 
                 known[id(child), index] = kind
         for index in range(node.num_outputs):
             known[id(node), index] = outputs[0] if index >= len(outputs) else outputs[index]
-    default = element_type(None)
-    return {key: kind or default for key, kind in known.items()}
+    return known
 
 
 def infer_type(symbol: Symbol, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, Any, Any]:
