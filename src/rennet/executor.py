@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
@@ -396,6 +397,27 @@ def _from_pool(pool: dict[str, NDArray], name: str, shape: tuple[int, ...], kind
     return array
 
 
+def _look_at_names(shapes: Shapes) -> None:
+    """Variables of one name become one array: old files mean that, two cells of one prefix hardly do."""
+    seen: dict[str, tuple[int, ...]] = {}
+    shared: set[str] = set()
+    for node in shapes.nodes:
+        if node.op is None:
+            shape = _known(shapes, node)
+            if node.name in seen:
+                shared.add(node.name)
+                if seen[node.name] != shape:
+                    raise ShapeError(
+                        f"simple_bind: {node.name} would be of shapes {seen[node.name]} and {shape}. {_CLASH}"
+                    )
+            seen[node.name] = shape
+    if shared:
+        logging.warning("simple_bind: one array for all variables called %s. %s", ", ".join(sorted(shared)), _CLASH)
+
+
+_CLASH = "Cells of one kind need prefixes of their own; cells that are to share parameters take them by params="
+
+
 def simple_bind(
     symbol: Symbol,
     ctx: Context,
@@ -407,6 +429,7 @@ def simple_bind(
 ) -> Executor:
     """See `Symbol.simple_bind`. Arrays whose name is in `shared` are taken from, or put into, `pool`."""
     shapes = shapes_of(symbol, given)
+    _look_at_names(shapes)
     types = types_of(symbol, type_dict)
     requests = _requests(grad_req, symbol.list_arguments())
     states = auxiliary(shapes.nodes)

@@ -262,7 +262,7 @@ def test_the_budget_drops_graphs_and_nothing_else() -> None:
         np.testing.assert_array_equal(*outputs)
 
 
-def test_memory_stays_flat() -> None:
+def test_t54_memory_stays_flat() -> None:
     """An executor dies with its bucket, without waiting for the garbage collector."""
     gc.collect()
     gc.disable()

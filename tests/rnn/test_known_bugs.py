@@ -10,7 +10,7 @@ import pytest
 
 import rennet as mx
 from differential import assert_all_close, assert_close
-from rennet.base import ArgumentError
+from rennet.base import ArgumentError, ShapeError
 from rennet.rnn import BidirectionalCell, DropoutCell, GRUCell, LSTMCell, ResidualCell, RNNCell, SequentialRNNCell
 from same_script import random_arguments, results
 
@@ -89,6 +89,38 @@ def test_t22_a_decoder_begins_where_both_directions_ended() -> None:
     uneven = BidirectionalCell(LSTMCell(2, prefix="l_"), GRUCell(2, prefix="r_"))
     with pytest.raises(ArgumentError, match="as many states as each other, got 2 and 1"):
         uneven.merge_states(uneven.unroll(3, mx.sym.Variable("x"))[1])
+
+
+@pytest.mark.parametrize("mode", ["rnn_tanh", "rnn_relu", "lstm", "gru"])
+def test_t23_the_fused_cell_returns_the_states_that_it_was_asked_for(mode: str) -> None:
+    """All that its `state_info` names, or none; a step always returns them."""
+    cell = mx.rnn.FusedRNNCell(3, 2, mode, bidirectional=True, get_next_state=True)
+    _, states = cell.unroll(2, mx.sym.Variable("x"))
+    shapes = mx.sym.Group(states).infer_shape(x=(5, 2, 4))[1]
+    assert [(shape[0], 0, shape[2]) for shape in shapes] == cell.state_shape
+    assert mx.rnn.FusedRNNCell(3, 2, mode).unroll(2, mx.sym.Variable("x"))[1] == []
+    step = mx.rnn.FusedRNNCell(3, 2, mode)
+    assert len(step(mx.sym.Variable("x"), step.begin_state())[1]) == len(cell.state_shape)
+
+
+def test_prefixes_that_clash(caplog: pytest.LogCaptureFixture) -> None:
+    """Two cells of one prefix would have their weights in a wrong shape, or share them, which the log says."""
+
+    def bound(*cells: Any) -> Any:
+        outputs, _ = stack(*cells).unroll(2, mx.sym.Variable("x"), merge_outputs=True)
+        return outputs.simple_bind(mx.cpu(), x=(2, 2, 4))
+
+    with pytest.raises(
+        ShapeError, match=r"lstm_i2h_weight would be of shapes \(20, 4\) and \(16, 5\). Cells of one kind"
+    ):
+        bound(LSTMCell(5), LSTMCell(4))
+    assert len(bound(LSTMCell(4), LSTMCell(4)).arg_dict) == 5
+    assert "one array for all variables called lstm_h2h_bias, lstm_h2h_weight" in caplog.text
+    assert "prefixes of their own" in caplog.text
+    caplog.clear()
+    first = LSTMCell(4)
+    assert len(bound(first, LSTMCell(4, params=first.params)).arg_dict) == 5
+    assert not caplog.text
 
 
 @pytest.mark.parametrize("cell", [RNNCell, LSTMCell, GRUCell])
