@@ -12,6 +12,11 @@ from .base import ArgumentError
 __all__ = ["Context", "cpu", "cpu_pinned", "current_context", "gpu", "gpu_memory_info", "num_gpus"]
 
 
+class _Default:
+    def __get__(self, instance: Any, owner: Any) -> Context:
+        return current_context()
+
+
 class Context:
     """A device, usable as a scope in which it is the default.
 
@@ -25,13 +30,15 @@ class Context:
     Examples
     --------
     >>> with Context("cpu", 1):
-    ...     print(current_context())
-    cpu(1)
+    ...     print(current_context(), Context.default_ctx)
+    cpu(1) cpu(1)
     """
 
     devtype2str: ClassVar[dict[int, str]] = {1: "cpu", 2: "gpu", 3: "cpu_pinned", 5: "cpu_shared"}
     devstr2type: ClassVar[dict[str, int]] = {name: code for code, name in devtype2str.items()}
     _current = threading.local()
+    default_ctx = _Default()
+    """The context of the innermost scope; MXNet's older spelling of `current_context`."""
 
     def __init__(self, device_type: str | Context, device_id: int = 0) -> None:
         if isinstance(device_type, Context):

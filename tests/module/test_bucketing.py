@@ -521,3 +521,20 @@ def test_a_file_that_lacks_a_parameter(tmp_path: Path) -> None:
     module = BucketingModule.load(f"{tmp_path}/net", 1, generate, 4)
     with pytest.raises(ArgumentError, match=r"fc_4_weight is missing from the given ones \(scores_weight\)"):
         module.bind(OWN[0].provide_data, OWN[0].provide_label)
+
+
+def test_a_module_from_what_is_at_hand() -> None:
+    """`load_dict` takes graphs and parameters from memory, and computes as the module that they came from."""
+    trained, sym_gen = bound(), sym_gen_of(cell_of("gru"))
+    arg_params, aux_params = trained.get_params()
+    key = BATCHES[0].bucket_key
+    graphs = {key: sym_gen(key)[0]}
+    again = BucketingModule.load_dict(graphs, sym_gen, DEFAULT, arg_params, aux_params)
+    again.bind(BATCHES[0].provide_data, BATCHES[0].provide_label, for_training=False)
+    for module in (trained, again):
+        module.forward(BATCHES[0], is_train=False)
+    assert_all_close(again.get_outputs(), [each.asnumpy() for each in trained.get_outputs()], 1e-6, "output")
+    with pytest.raises(ArgumentError, match=r"sym_dict\[\d+\] has the arguments \['x'\], but sym_gen"):
+        BucketingModule.load_dict({key: mx.sym.Variable("x")}, sym_gen, DEFAULT, arg_params, aux_params)
+    with pytest.raises(ArgumentError, match="sym_gen, default_bucket_key and arg_params are required"):
+        BucketingModule.load_dict(graphs)

@@ -362,6 +362,12 @@ def _cutting() -> Iterator[Case]:
     ):
         options = {"begin": begin, "end": end, **({"step": step} if step else {})}
         yield Case("slice", lambda d: [d.real("555")], options)
+    yield Case("reshape_like", lambda d: [d.real("34"), d.real("261")])
+    for where in (
+        {"lhs_begin": 0, "lhs_end": 1, "rhs_begin": 0, "rhs_end": 2},
+        {"lhs_begin": -2, "lhs_end": -1, "rhs_begin": -3, "rhs_end": -1},
+    ):
+        yield Case("reshape_like", lambda d: [d.real("67"), d.real("324")], where)
     yield Case("slice_like", lambda d: [d.real("557"), d.real("253")])
     yield Case("slice_like", lambda d: [d.real("557"), d.real("2536")], {"axes": (0, 2)})
     yield Case("slice_like", lambda d: [d.real("557"), d.real("256")], {"axes": (-1,)})

@@ -6,7 +6,7 @@ import functools
 import math
 import warnings
 from collections.abc import Sequence
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import torch
@@ -63,7 +63,7 @@ def stack_of(
         check_size("projection_size", projection_size)
     if projection_size is not None and mode != "lstm":
         raise ArgumentError(f"RNN: projection_size applies to mode 'lstm', not {mode!r}")
-    if not isinstance(p, int | float) or not 0 <= p < 1:
+    if not isinstance(p, Real) or not 0 <= p < 1:
         raise ArgumentError(f"RNN: p: expected a rate in [0, 1); got {p!r}")
     if p and num_layers == 1 and not torch.compiler.is_compiling():
         _warn_of_idle_dropout()
@@ -93,7 +93,7 @@ def _clip(mode: str, low: float | None, high: float | None, nan: bool) -> Clip |
         raise ArgumentError("RNN: lstm_state_clip_min and lstm_state_clip_max go together; only one was given")
     if mode != "lstm":
         raise ArgumentError(f"RNN: lstm_state_clip_min and lstm_state_clip_max apply to mode 'lstm', not {mode!r}")
-    if not all(isinstance(bound, int | float) and not math.isnan(bound) for bound in (low, high)):
+    if not all(isinstance(bound, Real) and not math.isnan(bound) for bound in (low, high)):
         raise ArgumentError(
             f"RNN: lstm_state_clip_min and lstm_state_clip_max: expected numbers; got {low!r}, {high!r}"
         )

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..base import ArgumentError, ShapeError
 from .inference import Attrs, Known, Shape, complete, unify
-from .registry import Operator, operator
+from .registry import Operator, first_type, operator
 
 
 def reshaped(old: Sequence[int], codes: Sequence[int], reverse: bool = False) -> tuple[int, ...]:
@@ -115,6 +115,31 @@ def reshape(
     """
     codes = _codes({"shape": shape, "target_shape": target_shape, "keep_highest": keep_highest})
     return data.reshape(reshaped(data.shape, codes, reverse))
+
+
+@operator("reshape_like", types=first_type)
+def reshape_like(
+    lhs: Tensor,
+    rhs: Tensor,
+    *,
+    lhs_begin: int | None = None,
+    lhs_end: int | None = None,
+    rhs_begin: int | None = None,
+    rhs_end: int | None = None,
+) -> Tensor:
+    """`lhs` in the shape of `rhs`, or some of its axes in the place of some of those.
+
+    The axes of `lhs` from `lhs_begin` to `lhs_end`, as Python's slices have them, are replaced by those of `rhs` from
+    `rhs_begin` to `rhs_end`. `rhs` gets no gradient.
+    """
+    sizes = list(lhs.shape)
+    sizes[slice(lhs_begin, lhs_end)] = list(rhs.shape)[slice(rhs_begin, rhs_end)]
+    if prod(sizes) != lhs.numel():
+        raise ShapeError(
+            f"reshape_like: expected a shape of {lhs.numel()} elements for lhs of shape {tuple(lhs.shape)}, "
+            f"got {tuple(sizes)} from rhs of shape {tuple(rhs.shape)}"
+        )
+    return lhs.reshape(sizes)
 
 
 def _swapped(shape: Known, a: int, b: int) -> Known:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .._graph import in_order
@@ -411,6 +411,33 @@ class BucketingModule(BaseModule):
         module.params_initialized = True
         if load_optimizer_states:
             module._preload_opt_states = f"{prefix}-{epoch:04d}.states"
+        return module
+
+    @staticmethod
+    def load_dict(
+        sym_dict: Mapping[Any, Symbol] | None = None,
+        sym_gen: SymGen | None = None,
+        default_bucket_key: Any = None,
+        arg_params: Params | None = None,
+        aux_params: Params | None = None,
+        **kwargs: Any,
+    ) -> BucketingModule:
+        """A module with parameters that are at hand; `sym_gen` and `kwargs` as for the constructor.
+
+        `sym_dict` names the graphs of known buckets; `sym_gen` makes them all, so it is only compared with it.
+        """
+        if sym_gen is None or default_bucket_key is None or arg_params is None:
+            raise ArgumentError("BucketingModule.load_dict: sym_gen, default_bucket_key and arg_params are required")
+        module = BucketingModule(sym_gen, default_bucket_key, **kwargs)
+        for key, symbol in (sym_dict or {}).items():
+            made = module._generate(key)[0]
+            if made.list_arguments() != symbol.list_arguments():
+                raise ArgumentError(
+                    f"BucketingModule.load_dict: sym_dict[{key!r}] has the arguments {symbol.list_arguments()}, "
+                    f"but sym_gen({key!r}) those of another network: {made.list_arguments()}"
+                )
+        module._waiting = arg_params, aux_params or {}
+        module.params_initialized = True
         return module
 
 
