@@ -38,6 +38,9 @@ from .attribute import AttrScope
 from .base import MXNetError
 from .context import Context, cpu, cpu_pinned, current_context, gpu, gpu_memory_info, num_gpus
 
+# MXNet's users look for it in model, which may not import modules
+model.__dict__["FeedForward"] = module.FeedForward
+
 __version__ = "0.1.0"
 
 __all__ = [

@@ -5,9 +5,20 @@ from __future__ import annotations
 import torch
 
 from .context import Context
-from .ndarray.random import normal, uniform
+from .ndarray.random import exponential, gamma, multinomial, normal, poisson, randint, randn, shuffle, uniform
 
-__all__ = ["normal", "seed", "uniform"]
+__all__ = [
+    "exponential",
+    "gamma",
+    "multinomial",
+    "normal",
+    "poisson",
+    "randint",
+    "randn",
+    "seed",
+    "shuffle",
+    "uniform",
+]
 
 
 def seed(seed_state: int, ctx: Context | str = "all") -> None:

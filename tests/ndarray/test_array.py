@@ -376,7 +376,7 @@ class TestObjections:
             call(x)
 
     def test_no_such_method(self, x: mx.nd.NDArray) -> None:
-        for name in ("nonsense", "_plus_scalar", "uniform"):
+        for name in ("nonsense", "_plus_scalar", "uniform", "random_gamma", "random_randint", "sample_normal"):
             with pytest.raises(AttributeError, match=f"'NDArray' object has no attribute '{name}'"):
                 getattr(x, name)
 

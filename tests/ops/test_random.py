@@ -196,3 +196,9 @@ class TestDropout:
     def test_objections(self, p: float) -> None:
         with pytest.raises(mx.base.ArgumentError, match=rf"Dropout: attribute p: expected a rate in \[0, 1\); got {p}"):
             mx.nd.Dropout(mx.nd.ones(3), p=p)
+
+
+@pytest.mark.parametrize("name", [name for name in mx.random.__all__ if name != "seed"])
+def test_random_is_nd_random(name: str) -> None:
+    assert getattr(mx.random, name) is getattr(mx.nd.random, name)
+    assert set(mx.nd.random.__all__) < set(mx.random.__all__)

@@ -8,18 +8,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .classification import F1, MCC, PCC, TopKAccuracy
 from .compositions import CompositeEvalMetric, CustomMetric, create
 from .contract import EvalMetric, alias, check_label_shapes, register
-from .measures import Accuracy, CrossEntropy, Loss, Perplexity
+from .measures import Accuracy, CrossEntropy, Loss, NegativeLogLikelihood, Perplexity
+from .regression import MAE, MSE, RMSE, PearsonCorrelation
 
 __all__ = [
+    "F1",
+    "MAE",
+    "MCC",
+    "MSE",
+    "PCC",
+    "RMSE",
     "Accuracy",
     "CompositeEvalMetric",
     "CrossEntropy",
     "CustomMetric",
     "EvalMetric",
     "Loss",
+    "NegativeLogLikelihood",
+    "PearsonCorrelation",
     "Perplexity",
+    "TopKAccuracy",
     "alias",
     "check_label_shapes",
     "create",

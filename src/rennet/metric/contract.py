@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from torch import Tensor
+
 from .. import registry
 from ..base import ArgumentError, ShapeError
 from ..ndarray import NDArray
@@ -40,6 +42,15 @@ def check_label_shapes(labels: Any, preds: Any, wrap: bool = False, shape: bool 
 def listed(arrays: Any) -> Any:
     """A list of one from a single array."""
     return [arrays] if isinstance(arrays, NDArray) else arrays
+
+
+def tensor_pairs(name: str, labels: Any, preds: Any) -> list[tuple[Tensor, Tensor]]:
+    """Pairs of label and prediction, on the latter's device; `name` is the metric's."""
+    labels, preds = listed(labels), listed(preds)
+    if len(labels) != len(preds):
+        raise ShapeError(f"{name}: expected as many labels as predictions, got {len(labels)} and {len(preds)}")
+    pairs = zip(labels, preds, strict=True)
+    return [(label.tensor.detach().to(pred.tensor.device), pred.tensor.detach()) for label, pred in pairs]
 
 
 class EvalMetric:

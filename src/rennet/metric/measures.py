@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..base import ArgumentError, ShapeError
-from .contract import EvalMetric, alias, listed, register
+from .contract import EvalMetric, alias, listed, register, tensor_pairs
 
 
 @register
@@ -47,7 +47,7 @@ class Accuracy(EvalMetric):
 
     def update(self, labels: Any, preds: Any) -> None:
         """Count the hits; labels (N, ...), predictions (N, C, ...) or (N, ...)."""
-        for label, pred in _pairs(self.name, labels, preds):
+        for label, pred in tensor_pairs(self.name, labels, preds):
             classes = pred if pred.shape == label.shape else pred.argmax(self.axis)
             if classes.numel() != label.numel():
                 got = f"{tuple(label.shape)} for {tuple(pred.shape)}"
@@ -55,15 +55,6 @@ class Accuracy(EvalMetric):
             # both as integers, which cuts off fractions
             hits = classes.reshape(-1).int() == label.reshape(-1).int()
             self._add(hits.sum(), hits.numel())
-
-
-def _pairs(name: str, labels: Any, preds: Any) -> list[tuple[Tensor, Tensor]]:
-    """Pairs of label and prediction, on the latter's device."""
-    labels, preds = listed(labels), listed(preds)
-    if len(labels) != len(preds):
-        raise ShapeError(f"{name}: expected as many labels as predictions, got {len(labels)} and {len(preds)}")
-    pairs = zip(labels, preds, strict=True)
-    return [(label.tensor.detach().to(pred.tensor.device), pred.tensor.detach()) for label, pred in pairs]
 
 
 def _picked(name: str, pred: Tensor, label: Tensor, axis: int) -> Tensor:
@@ -118,7 +109,7 @@ class Perplexity(EvalMetric):
 
     def update(self, labels: Any, preds: Any) -> None:
         """Take in probabilities (N, C), or with more axes, and as many labels, of any shape."""
-        for label, pred in _pairs(self.name, labels, preds):
+        for label, pred in tensor_pairs(self.name, labels, preds):
             loss = _picked(self.name, pred, label, self.axis).clamp_(min=1e-10).log_().neg_()
             if self.ignore_label is None:
                 self._add(loss.sum(), loss.numel())
@@ -131,9 +122,30 @@ class Perplexity(EvalMetric):
         return math.exp(total / count) if count else math.nan
 
 
+class _LogLoss(EvalMetric):
+    """The mean of ``-log(pred[label] + eps)``, known by two names."""
+
+    def __init__(
+        self, eps: float, name: str, output_names: Sequence[str] | None, label_names: Sequence[str] | None
+    ) -> None:
+        super().__init__(name, output_names, label_names, eps=eps, has_global_stats=True)
+        self.eps = eps
+
+    def update(self, labels: Any, preds: Any) -> None:
+        """Take in probabilities (N, C) and N labels."""
+        for label, pred in tensor_pairs(self.name, labels, preds):
+            loss = (_picked(self.name, pred, label, 1) + self.eps).log_().neg_()
+            total, lowest, highest = torch.stack([loss.sum(), label.min(), label.max()]).tolist()
+            if lowest < 0 or highest >= pred.shape[1]:
+                raise ArgumentError(
+                    f"{self.name}: labels: expected 0 to {pred.shape[1] - 1}, got {lowest:g} to {highest:g}"
+                )
+            self._add(total, label.numel())
+
+
 @register
 @alias("ce")
-class CrossEntropy(EvalMetric):
+class CrossEntropy(_LogLoss):
     """The mean negative logarithm of the labels' probabilities: ``-mean(log(pred[label] + eps))``.
 
     Parameters
@@ -161,19 +173,30 @@ class CrossEntropy(EvalMetric):
         output_names: Sequence[str] | None = None,
         label_names: Sequence[str] | None = None,
     ) -> None:
-        super().__init__(name, output_names, label_names, eps=eps, has_global_stats=True)
-        self.eps = eps
+        super().__init__(eps, name, output_names, label_names)
 
-    def update(self, labels: Any, preds: Any) -> None:
-        """Take in probabilities (N, C) and N labels."""
-        for label, pred in _pairs(self.name, labels, preds):
-            loss = (_picked(self.name, pred, label, 1) + self.eps).log_().neg_()
-            total, lowest, highest = torch.stack([loss.sum(), label.min(), label.max()]).tolist()
-            if lowest < 0 or highest >= pred.shape[1]:
-                raise ArgumentError(
-                    f"{self.name}: labels: expected 0 to {pred.shape[1] - 1}, got {lowest:g} to {highest:g}"
-                )
-            self._add(total, label.numel())
+
+@register
+@alias("nll_loss")
+class NegativeLogLikelihood(_LogLoss):
+    """The same number as `CrossEntropy`, under the name ``nll-loss``.
+
+    Parameters
+    ----------
+    eps : float
+        Keeps the logarithm finite.
+    name, output_names, label_names
+        See `EvalMetric`.
+    """
+
+    def __init__(
+        self,
+        eps: float = 1e-12,
+        name: str = "nll-loss",
+        output_names: Sequence[str] | None = None,
+        label_names: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__(eps, name, output_names, label_names)
 
 
 @register

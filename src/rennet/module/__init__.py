@@ -2,6 +2,7 @@
 
 from .base_module import BaseModule
 from .bucketing_module import BucketingModule
+from .feed_forward import FeedForward
 from .module import Module
 
-__all__ = ["BaseModule", "BucketingModule", "Module"]
+__all__ = ["BaseModule", "BucketingModule", "FeedForward", "Module"]

@@ -335,7 +335,10 @@ class NDArray(Arithmetic):
         return functools.partial(_call_method, self, operator)
 
 
-_NOT_METHODS = frozenset({"uniform", "normal", "random_uniform", "random_normal"})
+_DISTRIBUTIONS = ("exponential", "gamma", "multinomial", "normal", "poisson", "randint", "uniform")
+_NOT_METHODS = frozenset(
+    {"normal", "uniform", *(f"{prefix}_{word}" for prefix in ("random", "sample") for word in _DISTRIBUTIONS)}
+)
 
 
 def _rebuild(tensor: Tensor, ctx: Context) -> NDArray:
