@@ -528,7 +528,8 @@ def test_a_module_from_what_is_at_hand() -> None:
     trained, sym_gen = bound(), sym_gen_of(cell_of("gru"))
     arg_params, aux_params = trained.get_params()
     key = BATCHES[0].bucket_key
-    graphs = {key: sym_gen(key)[0]}
+    with mx.name.NameManager():
+        graphs = {key: sym_gen(key)[0]}
     again = BucketingModule.load_dict(graphs, sym_gen, DEFAULT, arg_params, aux_params)
     again.bind(BATCHES[0].provide_data, BATCHES[0].provide_label, for_training=False)
     for module in (trained, again):

@@ -10,7 +10,7 @@ import pytest
 import rennet as mx
 from differential import assert_all_close
 from oracle.client import Oracle
-from rennet.base import ArgumentError
+from rennet.base import ArgumentError, MXNetError
 from rennet.io import DataBatch, DataDesc
 from rennet.module import Module
 from rennet.module.executor_group import slices
@@ -111,3 +111,42 @@ def test_devices_with_memory_of_their_own_get_copies() -> None:
     first.args["w"], first.aux["m"] = mx.nd.zeros((2,)), mx.nd.zeros((1,))
     parameters.fill(["w", "m"], {"w": mx.nd.ones((2,))}, {"m": mx.nd.ones((1,))}, None, allow_missing=False)
     assert (second.args["w"].asnumpy().tolist(), second.aux["m"].asnumpy().tolist()) == ([1, 1], [1])
+
+
+@pytest.mark.parametrize("devices", [2, 3])
+def test_each_device_has_moving_statistics_of_its_own(oracle: Oracle, devices: int) -> None:
+    """They follow from the rows that it sees; what the module hands out is their mean."""
+    script = """
+net = mx.sym.BatchNorm(mx.sym.Variable("data"), name="bn", fix_gamma=False)
+net = mx.sym.SoftmaxOutput(mx.sym.FullyConnected(net, num_hidden=3, name="fc"), name="softmax")
+module = mx.mod.Module(net, context=[mx.cpu(i) for i in range(devices)])
+module.bind([("data", (6, 3))], [("softmax_label", (6,))])
+module.init_params(mx.init.One())
+module.init_optimizer()
+for rows in batches:
+    module.forward_backward(mx.io.DataBatch([mx.nd.array(rows)], [mx.nd.zeros((6,))]))
+    module.update()
+mx.nd.waitall()
+states = {name: value.asnumpy() for name, value in module.get_params()[1].items()}
+"""
+    batches = np.random.default_rng(0).normal(size=(4, 6, 3)).astype("f")
+    given = {"devices": devices, "batches": batches}
+    ours = run_here(script, ["states"], given)["states"]
+    assert_all_close(ours, oracle.build(script, ["states"], given)["states"], 1e-5, "state")
+
+
+def test_gradients_by_parameter_and_device() -> None:
+    """`_exec_group.grad_arrays`, by which programs clip gradients."""
+    net = mx.sym.FullyConnected(mx.sym.Variable("data"), num_hidden=2, name="fc")
+    module = Module(mx.sym.MakeLoss(net), ["data"], None, context=CPUS[2])
+    module.bind([("data", (4, 3))])
+    module.init_params(mx.init.One())
+    with pytest.raises(MXNetError, match="get_outputs: there are none yet; call forward first"):
+        module.get_outputs()
+    with pytest.raises(ArgumentError, match=r"the batch's data: expected 1 arrays \(data\), got 2"):
+        module.forward(mx.io.DataBatch([mx.nd.ones((4, 3))] * 2))
+    module.forward_backward(mx.io.DataBatch([mx.nd.ones((4, 3))]))
+    group = module._exec_group
+    assert [[each.shape for each in arrays] for arrays in group.param_arrays] == [[(2, 3)] * 2, [(2,)] * 2]
+    assert [each.asnumpy().tolist() for each in group.grad_arrays[1]] == [[2, 2], [2, 2]]
+    assert group.aux_arrays == []

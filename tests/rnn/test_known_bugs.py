@@ -186,3 +186,86 @@ def test_t57_states_carry_over_between_batches_and_no_gradient_does() -> None:
     for ours, theirs in zip(module.get_outputs()[1:], expected, strict=True):
         assert_close(ours, theirs, 1e-5, "state after both halves")
     assert whole.list_arguments()
+
+
+# what a user may get wrong
+
+
+@pytest.mark.parametrize("layout", ["NCT", "CTN", "NT", None, "TT"])
+def test_a_wrong_layout(layout: Any) -> None:
+    for cell in (mx.rnn.FusedRNNCell(3), LSTMCell(3)):
+        if cell.__class__ is LSTMCell and layout in ("NCT", "CTN", "NT"):
+            continue  # a step may have any axes behind the batch
+        with pytest.raises(ArgumentError, match="layout: expected"):
+            cell.unroll(4, mx.sym.Variable("x"), layout=layout)
+
+
+def test_an_array_is_no_symbol() -> None:
+    array, x = mx.nd.ones((2, 3)), mx.sym.Variable("x")
+    for call, message in (
+        (lambda: mx.sym.FullyConnected(array, num_hidden=2), "expected Symbols as inputs, got NDArray"),
+        (lambda: mx.sym.FullyConnected(data=array, num_hidden=2), "input data: expected a Symbol, got NDArray"),
+        (lambda: mx.sym.FullyConnected(x, 2, num_hidden=3), "attribute num_hidden is given twice, by name and as 2"),
+        (lambda: LSTMCell(3).unroll(3, mx.nd.ones((2, 3, 4))), "expected Symbols as inputs, got NDArray"),
+        (lambda: LSTMCell(3)(x, [array, array]), "input data: expected a Symbol, got NDArray"),
+        (lambda: LSTMCell(3).unroll(2, ["a", "b"]), "input data: expected a Symbol, got str"),
+    ):
+        with pytest.raises(ArgumentError, match=message):
+            call()
+
+
+@pytest.mark.parametrize("size", [0, -3, "3", 2.0, None, True])
+@pytest.mark.parametrize("cell", [RNNCell, LSTMCell, GRUCell, mx.rnn.FusedRNNCell])
+def test_units_that_are_no_number_of_units(cell: Any, size: Any) -> None:
+    with pytest.raises(ArgumentError, match=f"{cell.__name__}: num_hidden: expected a whole number of at least 1"):
+        cell(size)
+
+
+def test_weights_that_do_not_fit() -> None:
+    cell = LSTMCell(3)
+    whole = {f"lstm_{group}_{kind}": mx.nd.ones((12, 2)) for group in ("i2h", "h2h") for kind in ("weight", "bias")}
+    with pytest.raises(ShapeError, match=r"lstm_i2h_weight: expected a multiple of 4 rows.*got shape \(13, 2\)"):
+        cell.unpack_weights({**whole, "lstm_i2h_weight": mx.nd.ones((13, 2))})
+    parts = cell.unpack_weights(whole)
+    with pytest.raises(ShapeError, match=r"lstm_i2h_f_weight: expected shape \(3, 2\) as lstm_i2h_i_weight has"):
+        cell.pack_weights({**parts, "lstm_i2h_f_weight": mx.nd.ones((3, 5))})
+    three, two = (mx.rnn.FusedRNNCell(4, num_layers=layers, mode="gru", prefix="g_") for layers in (3, 2))
+    unpacked = three.unpack_weights({"g_parameters": mx.nd.ones((three._layout.size(5),))})
+    with pytest.raises(ArgumentError, match=r"has no place for g_l2_h2h_o_bias, .* and more; were they trained with"):
+        two.pack_weights(unpacked)
+
+
+def test_of_two_forms_of_a_weight_the_one_to_be_converted_counts() -> None:
+    """As in MXNet; what was converted does not stay beside the result."""
+    cell = GRUCell(1, prefix="g_")
+    whole = {f"g_{group}_{kind}": mx.nd.ones((3, 1)) for group in ("i2h", "h2h") for kind in ("weight", "bias")}
+    stale = {name: value * 5 for name, value in cell.unpack_weights(whole).items()}
+    packed = cell.pack_weights({**stale, **whole})
+    assert sorted(packed) == sorted(whole)
+    assert packed["g_i2h_weight"].asnumpy().tolist() == [[5], [5], [5]]
+    unpacked = cell.unpack_weights({**stale, **{name: value * 7 for name, value in whole.items()}})
+    assert sorted(unpacked) == sorted(stale)
+    assert unpacked["g_i2h_r_weight"].asnumpy().tolist() == [[7]]
+    fused = mx.rnn.FusedRNNCell(2, mode="rnn_tanh", prefix="f_")
+    vector = {"f_parameters": mx.nd.ones((fused._layout.size(2),))}
+    both = {**fused.unpack_weights(vector), "f_parameters": vector["f_parameters"] * 3}
+    assert fused.pack_weights(both)["f_parameters"].asnumpy().tolist() == vector["f_parameters"].asnumpy().tolist()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"batch_size": 0}, "batch_size: expected a whole number of at least 1, got 0"),
+        ({"batch_size": "2"}, "batch_size: expected a whole number of at least 1, got '2'"),
+        ({"buckets": ["3"]}, r"buckets: expected lengths of at least 1, got \['3'\]"),
+        ({"buckets": [-3, 2]}, r"buckets: expected lengths of at least 1, got \[-3, 2\]"),
+        ({"buckets": []}, "buckets: expected lengths of at least 1"),
+    ],
+)
+def test_batches_of_no_size(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ArgumentError, match=f"BucketSentenceIter: {message}"):
+        mx.rnn.BucketSentenceIter(**{"sentences": [[1, 2]] * 4, "batch_size": 2, **given})
+
+
+def test_buckets_in_an_array() -> None:
+    assert mx.rnn.BucketSentenceIter([[1, 2]] * 4, 2, buckets=np.array([5, 3])).buckets == [3]

@@ -12,7 +12,7 @@ from ..symbol import Symbol
 
 def time_axis(layout: str) -> int:
     """Where time is: 1 in ``NTC``, 0 in ``TNC``."""
-    if sorted(layout) != sorted(set(layout)) or not {"T", "N"} <= set(layout):
+    if not isinstance(layout, str) or sorted(layout) != sorted(set(layout)) or not {"T", "N"} <= set(layout):
         raise ArgumentError(f"layout: expected a word such as 'NTC' or 'TNC', with one T and one N; got {layout!r}")
     return layout.index("T")
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from ..base import ArgumentError, ShapeError
+from ..base import ArgumentError, MXNetError, ShapeError
 from ..context import Context
 from ..executor import Executor, Pool, simple_bind
 from ..io import DataBatch, DataDesc
@@ -88,14 +88,30 @@ class DataParallelExecutorGroup:
             shapes = {desc.name: _sliced_shape(desc, rows) for desc in descs if desc.name in arguments}
             self.execs.append(simple_bind(symbol, context, dict(grad_req), types, shapes, pool, shared))
 
+    @property
+    def param_arrays(self) -> list[list[NDArray]]:
+        """Each parameter's array on each device."""
+        return [[executor.arg_dict[name] for executor in self.execs] for name in self.param_names]
+
+    @property
+    def grad_arrays(self) -> list[list[NDArray | None]]:
+        """Each parameter's gradient on each device, for scripts that clip them; None where none is wanted."""
+        return [[executor.grad_dict.get(name) for executor in self.execs] for name in self.param_names]
+
+    @property
+    def aux_arrays(self) -> list[list[NDArray]]:
+        """Each auxiliary state on each device."""
+        names = self.symbol.list_auxiliary_states()
+        return [[executor.aux_dict[name] for executor in self.execs] for name in names]
+
     # running
 
     def forward(self, batch: DataBatch, is_train: bool) -> None:
         """Give every executor its rows and run it."""
-        given = list(zip(self.data_shapes, batch.data, strict=True))
+        given = _described("data", self.data_shapes, batch.data)
         labels = getattr(batch, "label", None)
         if self.label_shapes and labels:
-            given += list(zip(self.label_shapes, labels, strict=True))
+            given += _described("label", self.label_shapes, labels)
         for executor, rows in zip(self.execs, self.slices, strict=True):
             for desc, array in given:
                 if desc.name not in self._unused:
@@ -126,6 +142,8 @@ class DataParallelExecutorGroup:
 
     def outputs(self, merge: bool) -> list[Any]:
         """The outputs; joined over the devices, or a list for each."""
+        if not all(executor.outputs for executor in self.execs):
+            raise MXNetError("get_outputs: there are none yet; call forward first")
         by_output = zip(*(executor.outputs for executor in self.execs), strict=True)
         return [
             _joined(parts, axis) if merge else list(parts)
@@ -246,3 +264,11 @@ def _load(name: str, target: NDArray, source: NDArray) -> None:
     if tuple(source.shape) != tuple(target.shape):
         raise ShapeError(f"{name}: expected shape {target.shape}, got {source.shape}")
     target[:] = source
+
+
+def _described(what: str, descs: Sequence[DataDesc], arrays: Sequence[NDArray]) -> list[tuple[DataDesc, NDArray]]:
+    """Each of a batch's arrays with what the module was told of it."""
+    if len(arrays) != len(descs):
+        names = ", ".join(desc.name for desc in descs)
+        raise ArgumentError(f"forward: the batch's {what}: expected {len(descs)} arrays ({names}), got {len(arrays)}")
+    return list(zip(descs, arrays, strict=True))

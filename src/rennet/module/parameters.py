@@ -21,7 +21,8 @@ class Parameters:
     Parameters
     ----------
     contexts : list of Context
-        The devices. Those that are one memory, such as several ``cpu(i)``, share all arrays but the gradients.
+        The devices. Those that are one memory, such as several ``cpu(i)``, share the parameters' arrays. Gradients and
+        auxiliary states are each device's own: they follow from the rows that it sees.
 
     Attributes
     ----------
@@ -39,7 +40,7 @@ class Parameters:
             pool = Pool()
             for other, earlier in zip(contexts[:place], self.pools, strict=True):
                 if other.torch_device == context.torch_device:
-                    pool.args, pool.aux = earlier.args, earlier.aux
+                    pool.args = earlier.args
             self.pools.append(pool)
 
     @property
@@ -103,12 +104,12 @@ class Parameters:
             elif initializer is not None:
                 initializer(InitDesc(name, self._attributes.get(name), initializer), array)
             self.filled.add(name)
-        self.spread()
+        self.spread(states=True)
 
-    def spread(self) -> None:
-        """Copy the first device's arrays to the devices that have their own."""
+    def spread(self, states: bool = False) -> None:
+        """Copy the first device's parameters to the devices that have their own, and with `states` its states too."""
         for pool in self.pools[1:]:
-            for source, own in ((self.args, pool.args), (self.aux, pool.aux)):
+            for source, own in ((self.args, pool.args), *([(self.aux, pool.aux)] if states else [])):
                 if own is not source:
                     for name, array in source.items():
                         own[name][:] = array
@@ -116,11 +117,20 @@ class Parameters:
     def copies(
         self, arg_names: Iterable[str], aux_names: Iterable[str]
     ) -> tuple[dict[str, NDArray], dict[str, NDArray]]:
-        """Copies of parameters and auxiliary states, on the CPU."""
+        """Copies of parameters and of the devices' mean auxiliary states, on the CPU."""
         return (
             {name: self.args[name].copyto(cpu()) for name in arg_names},
-            {name: self.aux[name].copyto(cpu()) for name in aux_names},
+            {name: self._mean_state(name) for name in aux_names},
         )
+
+    def _mean_state(self, name: str) -> NDArray:
+        first, *others = (pool.aux[name].copyto(cpu()) for pool in self.pools)
+        if not others:
+            return first
+        total = first.tensor.double()
+        for other in others:
+            total = total + other.tensor.double()
+        return NDArray((total / len(self.pools)).to(first.tensor.dtype), first.context)
 
 
 def _check_shape(name: str, array: NDArray, value: NDArray) -> None:

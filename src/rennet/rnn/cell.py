@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 from .. import symbol
 from .._cells.gated import activate
 from .._cells.sequences import as_steps, in_form
-from ..base import ArgumentError, NotSupportedError
+from ..base import ArgumentError, NotSupportedError, ShapeError
 from ..ndarray import NDArray, concatenate
 from ..symbol import Symbol
 
@@ -151,10 +152,15 @@ class BaseRNNCell:
         """
         args = dict(args)
         for packed, unpacked in self._weight_names():
-            if all(name in args for name in unpacked):
+            if packed not in args and all(name in args for name in unpacked):
                 continue  # done already, by a cell that shares these parameters
             whole = take_weight(args, packed, "unpack_weights")
-            rows = whole.shape[0] // len(unpacked)
+            rows, rest = divmod(whole.shape[0], len(unpacked))
+            if rest:
+                raise ShapeError(
+                    f"unpack_weights: {packed}: expected a multiple of {len(unpacked)} rows, one share for each of "
+                    f"{', '.join(unpacked)}; got shape {whole.shape}"
+                )
             for place, name in enumerate(unpacked):
                 args[name] = whole[place * rows : (place + 1) * rows].copy()
         return args
@@ -163,8 +169,15 @@ class BaseRNNCell:
         """The reverse of `unpack_weights`."""
         args = dict(args)
         for packed, unpacked in self._weight_names():
-            if packed not in args:
-                args[packed] = concatenate([take_weight(args, name, "pack_weights") for name in unpacked])
+            if packed in args and not all(name in args for name in unpacked):
+                continue  # done already, by a cell that shares these parameters
+            parts = [take_weight(args, name, "pack_weights") for name in unpacked]
+            for name, part in zip(unpacked, parts, strict=True):
+                if part.shape != parts[0].shape:
+                    raise ShapeError(
+                        f"pack_weights: {name}: expected shape {parts[0].shape} as {unpacked[0]} has, got {part.shape}"
+                    )
+            args[packed] = concatenate(parts)
         return args
 
     def _weight_names(self) -> Iterator[tuple[str, list[str]]]:
@@ -216,6 +229,12 @@ class BaseRNNCell:
     def _get_activation(self, inputs: Symbol, activation: str | Callable[..., Symbol], **kwargs: Any) -> Symbol:
         """An activation by name or as a function; for cells written by users."""
         return activate(symbol, inputs, activation, **kwargs)
+
+
+def expect_units(owner: str, num_hidden: Any) -> None:
+    """Is it a number of units."""
+    if isinstance(num_hidden, bool) or not isinstance(num_hidden, Integral) or num_hidden < 1:
+        raise ArgumentError(f"{owner}: num_hidden: expected a whole number of at least 1, got {num_hidden!r}")
 
 
 def take_weight(args: Weights, name: str, what: str) -> NDArray:

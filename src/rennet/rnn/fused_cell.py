@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,7 +15,7 @@ from ..base import ArgumentError, ShapeError, one_of
 from ..ndarray import NDArray, concatenate
 from ..symbol import Symbol
 from .basic_cells import GRUCell, LSTMCell, RNNCell
-from .cell import BaseRNNCell, RNNParams, Weights, take_weight
+from .cell import BaseRNNCell, RNNParams, Weights, expect_units, take_weight
 from .containers import BidirectionalCell, SequentialRNNCell
 from .dropout_cell import DropoutCell
 
@@ -65,7 +66,8 @@ class FusedRNNCell(BaseRNNCell):
         params: RNNParams | None = None,
     ) -> None:
         one_of("FusedRNNCell: mode", mode, MODES)
-        if not 0 <= dropout < 1:
+        expect_units("FusedRNNCell", num_hidden)
+        if not isinstance(dropout, int | float) or not 0 <= dropout < 1:
             raise ArgumentError(f"FusedRNNCell: dropout: expected a rate in [0, 1), got {dropout!r}")
         super().__init__(prefix=f"{mode}_" if prefix is None else prefix, params=params)
         self._num_hidden, self._num_layers, self._mode = num_hidden, num_layers, mode
@@ -111,8 +113,8 @@ class FusedRNNCell(BaseRNNCell):
         """The reverse of `unpack_weights`."""
         args = dict(args)
         prefix = self._weights_prefix
-        if f"{prefix}parameters" in args:
-            return args
+        if f"{prefix}parameters" in args and prefix + self._first_weight not in args:
+            return args  # done already, by a cell that shares these parameters
         input_size = take_weight(dict(args), prefix + self._first_weight, "pack_weights").shape[1]
         flat = []
         for part in self._parts(input_size):
@@ -120,6 +122,13 @@ class FusedRNNCell(BaseRNNCell):
             if weight.shape != part.shape:
                 raise ShapeError(f"pack_weights: {prefix}{part.name}: expected shape {part.shape}, got {weight.shape}")
             flat.append(weight.reshape((-1,)))
+        own = re.compile(re.escape(prefix) + r"[lr]\d+_[ih]2h(_\w+)?_(weight|bias)")
+        extra = sorted(name for name in args if prefix and own.fullmatch(name))
+        if extra:
+            raise ArgumentError(
+                f"pack_weights: {self._layout} has no place for {', '.join(extra[:4])}"
+                f"{' and more' if len(extra) > 4 else ''}; were they trained with other layers or directions?"
+            )
         args[f"{prefix}parameters"] = concatenate(flat)
         return args
 
@@ -151,6 +160,7 @@ class FusedRNNCell(BaseRNNCell):
     ) -> tuple[Any, list[Any]]:
         """See `BaseRNNCell.unroll`."""
         self.reset()
+        one_of("FusedRNNCell.unroll: layout", layout, ("NTC", "TNC"))
         data = as_merged(symbol, length, inputs, layout)
         batch_first = time_axis(layout) == 1
         if batch_first:

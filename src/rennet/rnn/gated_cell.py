@@ -8,7 +8,7 @@ from .._cells.gated import CellWeights
 from .._cells.states import expect_states
 from .._recurrence.modes import MODES
 from ..symbol import Symbol
-from .cell import BaseRNNCell, RNNParams
+from .cell import BaseRNNCell, RNNParams, expect_units
 
 
 class GatedCell(BaseRNNCell):
@@ -19,6 +19,7 @@ class GatedCell(BaseRNNCell):
     def __init__(
         self, num_hidden: int, prefix: str, params: RNNParams | None, initializers: CellWeights | None = None
     ) -> None:
+        expect_units(type(self).__name__, num_hidden)
         super().__init__(prefix=prefix, params=params)
         self._num_hidden = num_hidden
         for name in CellWeights._fields:

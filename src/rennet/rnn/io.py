@@ -7,6 +7,7 @@ import itertools
 import logging
 import zlib
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -65,13 +66,17 @@ class BucketSentenceIter(DataIter):
         seed: int | None = None,
         shuffle: bool = True,
     ) -> None:
+        if isinstance(batch_size, bool) or not isinstance(batch_size, Integral) or batch_size < 1:
+            raise ArgumentError(
+                f"BucketSentenceIter: batch_size: expected a whole number of at least 1, got {batch_size!r}"
+            )
         super().__init__(batch_size)
         self._last_batch = one_of("BucketSentenceIter: last_batch", last_batch, ("discard", "keep", "pad"))
         self._shuffle = Shuffle(seed) if shuffle else None
         if sorted(layout) != ["N", "T"]:
             raise ArgumentError(f"BucketSentenceIter: layout: expected 'NT' or 'TN', got {layout!r}")
         lengths = np.fromiter(map(len, sentences), np.int64, len(sentences))
-        sizes = sorted(buckets) if buckets else _frequent_lengths(lengths, batch_size)
+        sizes = _frequent_lengths(lengths, batch_size) if buckets is None else _as_sizes(buckets)
         rows = _padded(sentences, lengths, sizes, invalid_label, dtype)
         self.buckets = [size for size, filled in zip(sizes, rows, strict=True) if len(filled)]
         if not self.buckets:
@@ -193,6 +198,13 @@ class BucketSentenceIter(DataIter):
     def _digest(self) -> int:
         """A number that other sentences would not have."""
         return functools.reduce(lambda digest, rows: zlib.crc32(rows.tobytes(), digest), self.data, 0)
+
+
+def _as_sizes(buckets: Sequence[int]) -> list[int]:
+    sizes = sorted(buckets, key=lambda size: (str(type(size)), size))
+    if not sizes or any(isinstance(size, bool) or not isinstance(size, Integral) or size < 1 for size in sizes):
+        raise ArgumentError(f"BucketSentenceIter: buckets: expected lengths of at least 1, got {list(buckets)!r}")
+    return sizes
 
 
 def _padded(

@@ -15,6 +15,7 @@ from .._ops.catalogue import OPERATORS
 from .._ops.registry import Operator
 from ..base import ArgumentError, numeric_types
 from ..context import Context, current_context
+from ..ndarray import NDArray
 from . import inference
 from .compose import HIDDEN_KEYS, compose, hidden
 
@@ -315,10 +316,22 @@ def call(operator: Operator, alias: str, args: Sequence[Any], kwargs: dict[str, 
     if len(symbols) != len(args):
         rest = args[len(symbols) :]
         misplaced = next((arg for arg in args[: len(symbols)] if not isinstance(arg, Symbol)), None)
+        misplaced = next((arg for arg in rest if isinstance(arg, NDArray)), misplaced)
         if misplaced is not None or operator.variadic or len(rest) > len(operator.attributes):
             culprit = misplaced if misplaced is not None else rest[0]
             raise ArgumentError(f"{operator.name}: expected Symbols as inputs, got {type(culprit).__name__}")
-        kwargs = {**dict(zip(operator.attributes, rest, strict=False)), **kwargs}
+        by_place = dict(zip(operator.attributes, rest, strict=False))
+        twice = sorted(by_place.keys() & kwargs.keys())
+        if twice:
+            raise ArgumentError(
+                f"{operator.name}: attribute {twice[0]} is given twice, by name and as {by_place[twice[0]]!r}"
+            )
+        kwargs = {**by_place, **kwargs}
+    wrong = [key for key in operator.inputs if not isinstance(kwargs.get(key), Symbol | None)]
+    if wrong:
+        raise ArgumentError(
+            f"{operator.name}: input {wrong[0]}: expected a Symbol, got {type(kwargs[wrong[0]]).__name__}"
+        )
     by_name = {key: value for key, value in kwargs.items() if isinstance(value, Symbol)}
     attributes = {
         key: value
