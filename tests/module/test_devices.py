@@ -146,7 +146,7 @@ def test_gradients_by_parameter_and_device() -> None:
     with pytest.raises(ArgumentError, match=r"the batch's data: expected 1 arrays \(data\), got 2"):
         module.forward(mx.io.DataBatch([mx.nd.ones((4, 3))] * 2))
     module.forward_backward(mx.io.DataBatch([mx.nd.ones((4, 3))]))
-    group = module._exec_group
+    group: Any = module._exec_group
     assert [[each.shape for each in arrays] for arrays in group.param_arrays] == [[(2, 3)] * 2, [(2,)] * 2]
     assert [each.asnumpy().tolist() for each in group.grad_arrays[1]] == [[2, 2], [2, 2]]
     assert group.aux_arrays == []

@@ -268,4 +268,5 @@ def test_batches_of_no_size(given: dict[str, Any], message: str) -> None:
 
 
 def test_buckets_in_an_array() -> None:
-    assert mx.rnn.BucketSentenceIter([[1, 2]] * 4, 2, buckets=np.array([5, 3])).buckets == [3]
+    sizes: Any = np.array([5, 3])
+    assert mx.rnn.BucketSentenceIter([[1, 2]] * 4, 2, buckets=sizes).buckets == [3]
