@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from numbers import Integral
 from typing import Any
 
 __all__ = ["ArgumentError", "FormatError", "MXNetError", "NotSupportedError", "ShapeError", "py_str"]
@@ -67,3 +68,8 @@ def one_of(argument: str, value: str, known: Iterable[str]) -> str:
     if value not in known:
         raise ArgumentError(f"{argument}: expected one of {', '.join(known)}; got {value!r}")
     return value
+
+
+def is_whole(value: Any, least: int) -> bool:
+    """Is it a whole number, True and False not counted, of at least `least`."""
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least

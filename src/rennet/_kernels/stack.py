@@ -6,7 +6,7 @@ import functools
 import math
 import warnings
 from collections.abc import Sequence
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, NamedTuple
 
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from .._recurrence.layout import Layout
 from .._recurrence.modes import MODES
-from ..base import ArgumentError, ShapeError, one_of
+from ..base import ArgumentError, ShapeError, is_whole, one_of
 from .interface import Clip, Inputs, Weights
 from .layer import run_layer
 from .lengths import check_form, whole
@@ -73,7 +73,7 @@ def stack_of(
 
 def check_size(name: str, size: int, least: int = 1) -> None:
     """Is it a whole number of at least `least`."""
-    if isinstance(size, bool) or not isinstance(size, Integral) or size < least:
+    if not is_whole(size, least):
         raise ArgumentError(f"RNN: {name}: expected a whole number of at least {least}; got {size!r}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..base import ArgumentError
 from .batch import DataBatch
 
 
@@ -56,3 +57,36 @@ class DataIter:
     def getpad(self) -> int | None:
         """How many of that batch's last examples only fill it up."""
         return 0
+
+
+class IterAround(DataIter):
+    """An iterator around others: its `iter_next` puts the batch that it made of theirs into `current_batch`."""
+
+    current_batch: DataBatch | None = None
+
+    def next(self) -> DataBatch:
+        """The next batch; StopIteration after the last."""
+        if not self.iter_next():
+            raise StopIteration
+        return self._batch()
+
+    def _batch(self) -> DataBatch:
+        if self.current_batch is None:
+            raise ArgumentError(f"{type(self).__name__}: there is no current batch before iter_next or next")
+        return self.current_batch
+
+    def getdata(self) -> Any:
+        """Data of the current batch."""
+        return self._batch().data
+
+    def getlabel(self) -> Any:
+        """Labels of the current batch."""
+        return self._batch().label
+
+    def getindex(self) -> Any:
+        """Numbers of the current batch's examples, if they are known."""
+        return self._batch().index
+
+    def getpad(self) -> int | None:
+        """How many of the current batch's last examples only fill it up."""
+        return self._batch().pad

@@ -9,12 +9,12 @@ from typing import Any
 from ..base import ArgumentError
 from ..context import Context, current_context
 from .batch import DataBatch, DataDesc
-from .contract import DataIter
+from .contract import IterAround
 
 Names = Sequence[Mapping[str, str]] | None
 
 
-class PrefetchingIter(DataIter):
+class PrefetchingIter(IterAround):
     """The batches of one or more iterators, joined, each read by a thread before it is asked for.
 
     Reading begins when this is made. The thread is one batch ahead, no more; it ends when this object is dropped. An
@@ -61,7 +61,6 @@ class PrefetchingIter(DataIter):
         super().__init__(_batch_size([*self.provide_data, *self.provide_label]))
         if hasattr(self.iters[0], "default_bucket_key"):
             self.default_bucket_key = self.iters[0].default_bucket_key
-        self.current_batch: DataBatch | None = None
         # Its thread knows only the iterators, not this object, and ends when the executor is dropped with it.
         self._reader = ThreadPoolExecutor(1, "rennet-prefetch")
         self._ahead: Future[list[DataBatch | None]] | None = None
@@ -130,33 +129,6 @@ class PrefetchingIter(DataIter):
             provide_data=_renamed("rename_data", self.rename_data, own_data),
             provide_label=_renamed("rename_label", self.rename_label, own_label),
         )
-
-    def next(self) -> DataBatch:
-        """The next batch; StopIteration after the last."""
-        if not self.iter_next():
-            raise StopIteration
-        return self._batch()
-
-    def _batch(self) -> DataBatch:
-        if self.current_batch is None:
-            raise ArgumentError("PrefetchingIter: there is no current batch before iter_next or next")
-        return self.current_batch
-
-    def getdata(self) -> Any:
-        """Data of the current batch."""
-        return self._batch().data
-
-    def getlabel(self) -> Any:
-        """Labels of the current batch."""
-        return self._batch().label
-
-    def getindex(self) -> Any:
-        """Numbers of the current batch's examples, if they are known."""
-        return self._batch().index
-
-    def getpad(self) -> int | None:
-        """How many of the current batch's last examples only fill it up."""
-        return self._batch().pad
 
 
 def _read(iters: Sequence[Any], context: Context) -> list[DataBatch | None]:

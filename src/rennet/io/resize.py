@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ..base import ArgumentError
-from .batch import DataBatch, DataDesc
-from .contract import DataIter
+from .batch import DataDesc
+from .contract import IterAround
 
 
-class ResizeIter(DataIter):
+class ResizeIter(IterAround):
     """Another iterator's batches, in epochs of a given size: cut short, or begun again where they run out.
 
     Parameters
@@ -43,7 +43,6 @@ class ResizeIter(DataIter):
         self.size = size
         self.reset_internal = reset_internal
         self.cur = 0
-        self.current_batch: DataBatch | None = None
         if hasattr(data_iter, "default_bucket_key"):
             self.default_bucket_key = data_iter.default_bucket_key
 
@@ -76,30 +75,3 @@ class ResizeIter(DataIter):
         self.current_batch = batch
         self.cur += 1
         return True
-
-    def next(self) -> DataBatch:
-        """The next batch; StopIteration after `size` of them."""
-        if not self.iter_next():
-            raise StopIteration
-        return self._batch()
-
-    def _batch(self) -> DataBatch:
-        if self.current_batch is None:
-            raise ArgumentError("ResizeIter: there is no current batch before iter_next or next")
-        return self.current_batch
-
-    def getdata(self) -> Any:
-        """Data of the current batch."""
-        return self._batch().data
-
-    def getlabel(self) -> Any:
-        """Labels of the current batch."""
-        return self._batch().label
-
-    def getindex(self) -> Any:
-        """Numbers of the current batch's examples, if they are known."""
-        return self._batch().index
-
-    def getpad(self) -> int | None:
-        """How many of the current batch's last examples only fill it up."""
-        return self._batch().pad

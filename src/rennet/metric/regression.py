@@ -28,8 +28,25 @@ def _distances(name: str, labels: Any, preds: Any) -> list[Tensor]:
     return found
 
 
+class _DistanceMetric(EvalMetric):
+    """A figure of each array's distances, averaged over arrays and updates."""
+
+    def __init__(
+        self, name: str, output_names: Sequence[str] | None = None, label_names: Sequence[str] | None = None
+    ) -> None:
+        super().__init__(name, output_names, label_names, has_global_stats=True)
+
+    def update(self, labels: Any, preds: Any) -> None:
+        """Take in labels and predictions of one shape, or N labels for predictions (N, C)."""
+        for distance in _distances(self.name, labels, preds):
+            self._add(self._of(distance), 1)
+
+    def _of(self, distance: Tensor) -> Tensor:
+        raise NotImplementedError
+
+
 @register
-class MAE(EvalMetric):
+class MAE(_DistanceMetric):
     """The mean absolute error of each array, averaged over arrays and updates.
 
     Parameters
@@ -50,16 +67,14 @@ class MAE(EvalMetric):
     def __init__(
         self, name: str = "mae", output_names: Sequence[str] | None = None, label_names: Sequence[str] | None = None
     ) -> None:
-        super().__init__(name, output_names, label_names, has_global_stats=True)
+        super().__init__(name, output_names, label_names)
 
-    def update(self, labels: Any, preds: Any) -> None:
-        """Take in labels and predictions of one shape, or N labels for predictions (N, C)."""
-        for distance in _distances(self.name, labels, preds):
-            self._add(distance.abs().mean(), 1)
+    def _of(self, distance: Tensor) -> Tensor:
+        return distance.abs().mean()
 
 
 @register
-class MSE(EvalMetric):
+class MSE(_DistanceMetric):
     """The mean squared error of each array, averaged over arrays and updates.
 
     Parameters
@@ -80,16 +95,14 @@ class MSE(EvalMetric):
     def __init__(
         self, name: str = "mse", output_names: Sequence[str] | None = None, label_names: Sequence[str] | None = None
     ) -> None:
-        super().__init__(name, output_names, label_names, has_global_stats=True)
+        super().__init__(name, output_names, label_names)
 
-    def update(self, labels: Any, preds: Any) -> None:
-        """Take in labels and predictions of one shape, or N labels for predictions (N, C)."""
-        for distance in _distances(self.name, labels, preds):
-            self._add(distance.square().mean(), 1)
+    def _of(self, distance: Tensor) -> Tensor:
+        return distance.square().mean()
 
 
 @register
-class RMSE(EvalMetric):
+class RMSE(_DistanceMetric):
     """The root of the mean squared error of each array, averaged over arrays and updates.
 
     This mean of roots is not the root of `MSE`.
@@ -113,12 +126,10 @@ class RMSE(EvalMetric):
     def __init__(
         self, name: str = "rmse", output_names: Sequence[str] | None = None, label_names: Sequence[str] | None = None
     ) -> None:
-        super().__init__(name, output_names, label_names, has_global_stats=True)
+        super().__init__(name, output_names, label_names)
 
-    def update(self, labels: Any, preds: Any) -> None:
-        """Take in labels and predictions of one shape, or N labels for predictions (N, C)."""
-        for distance in _distances(self.name, labels, preds):
-            self._add(distance.square().mean().sqrt(), 1)
+    def _of(self, distance: Tensor) -> Tensor:
+        return distance.square().mean().sqrt()
 
 
 @register

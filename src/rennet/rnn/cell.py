@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from numbers import Integral
 from typing import Any
 
 from .. import symbol
 from .._cells.gated import activate
 from .._cells.sequences import as_steps, in_form
-from ..base import ArgumentError, NotSupportedError, ShapeError
+from ..base import ArgumentError, NotSupportedError, ShapeError, is_whole
 from ..ndarray import NDArray, concatenate
 from ..symbol import Symbol
 
@@ -233,7 +232,7 @@ class BaseRNNCell:
 
 def expect_units(owner: str, num_hidden: Any) -> None:
     """Is it a number of units."""
-    if isinstance(num_hidden, bool) or not isinstance(num_hidden, Integral) or num_hidden < 1:
+    if not is_whole(num_hidden, 1):
         raise ArgumentError(f"{owner}: num_hidden: expected a whole number of at least 1, got {num_hidden!r}")
 
 

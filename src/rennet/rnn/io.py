@@ -7,13 +7,12 @@ import itertools
 import logging
 import zlib
 from collections.abc import Mapping, Sequence
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 from .. import ndarray
-from ..base import ArgumentError, one_of
+from ..base import ArgumentError, is_whole, one_of
 from ..io import DataBatch, DataDesc, DataIter
 from .shuffle import Shuffle
 
@@ -66,7 +65,7 @@ class BucketSentenceIter(DataIter):
         seed: int | None = None,
         shuffle: bool = True,
     ) -> None:
-        if isinstance(batch_size, bool) or not isinstance(batch_size, Integral) or batch_size < 1:
+        if not is_whole(batch_size, 1):
             raise ArgumentError(
                 f"BucketSentenceIter: batch_size: expected a whole number of at least 1, got {batch_size!r}"
             )
@@ -201,10 +200,10 @@ class BucketSentenceIter(DataIter):
 
 
 def _as_sizes(buckets: Sequence[int]) -> list[int]:
-    sizes = sorted(buckets, key=lambda size: (str(type(size)), size))
-    if not sizes or any(isinstance(size, bool) or not isinstance(size, Integral) or size < 1 for size in sizes):
-        raise ArgumentError(f"BucketSentenceIter: buckets: expected lengths of at least 1, got {list(buckets)!r}")
-    return sizes
+    sizes = list(buckets)
+    if not sizes or not all(is_whole(size, 1) for size in sizes):
+        raise ArgumentError(f"BucketSentenceIter: buckets: expected lengths of at least 1, got {sizes!r}")
+    return sorted(sizes)
 
 
 def _padded(
