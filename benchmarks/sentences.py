@@ -60,7 +60,8 @@ def _roof_of_bucketing(folder: Path, threads: int) -> tuple[float, str]:
 
 ENCODING = Benchmark(
     "encoding",
-    "encode_sentences on a million sentences (15 words on average), building the vocabulary",
+    "encode_sentences on a million sentences (15 words on average, split from text, the n-th as frequent as 1/n), "
+    "building the vocabulary",
     "sentences",
     _prepare,
     lambda: _peers("encoding"),

@@ -97,6 +97,7 @@ def assert_same_graph(
     _assert_equal("outputs", ours.list_outputs(), theirs.outputs)
     _assert_equal("arguments", ours.list_arguments(), theirs.arguments)
     _assert_equal("auxiliary states", ours.list_auxiliary_states(), theirs.auxiliary_states)
+    _assert_equal("internals", ours.get_internals().list_outputs(), internals_of(theirs.json))
     argument_shapes, output_shapes, _ = ours.infer_shape(**shapes)
     read = oracle.symbol_info(ours.tojson(), shapes)
     _assert_equal("shapes of arguments", argument_shapes, read.argument_shapes)
@@ -111,6 +112,11 @@ def assert_same_graph(
         assert_all_close(outputs, reference.outputs, tolerance, f"{what}: outputs")
         assert_all_close(gradients, reference.gradients, tolerance, f"{what}: gradients")
     return ours
+
+
+def internals_of(json: str) -> list[str]:
+    """Names of every output of every node of a graph that MXNet wrote."""
+    return mx.sym.load_json(json).get_internals().list_outputs()
 
 
 def _assert_equal(what: str, ours: Any, theirs: Any) -> None:

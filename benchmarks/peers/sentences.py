@@ -34,5 +34,6 @@ def bucket():
 
 if job == "encoding":
     names = [f"w{number}" for number in range(1 + max(tokens))]
-    sentences = [[names[token] for token in sentence] for sentence in sentences]
+    # through text, so that every word is a string of its own, as in what users have read
+    sentences = [" ".join([names[token] for token in sentence]).split() for sentence in sentences]
 serve({"encoding": encode, "bucketing": bucket}[job])

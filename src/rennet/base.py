@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from numbers import Integral
-from typing import Any
+from collections.abc import Callable, Iterable
+from numbers import Integral, Number, Real
+from typing import Any, TypeVar
+
+Kind = TypeVar("Kind")
 
 __all__ = ["ArgumentError", "FormatError", "MXNetError", "NotSupportedError", "ShapeError", "py_str"]
 
@@ -73,3 +75,70 @@ def one_of(argument: str, value: str, known: Iterable[str]) -> str:
 def is_whole(value: Any, least: int) -> bool:
     """Is it a whole number, True and False not counted, of at least `least`."""
     return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
+
+
+def shown(value: Any) -> str:
+    """What came, for an error: numbers, text and None as they are, of everything else the type.
+
+    >>> shown("x"), shown([1, 2])
+    ("'x'", 'list')
+    """
+    return repr(value) if value is None or isinstance(value, str | Number) else type(value).__name__
+
+
+def expect(argument: str, value: Kind, kinds: Any, expected: str, mend: str = "") -> Kind:
+    """`value` if it is of one of `kinds`; otherwise an `ArgumentError`.
+
+    Parameters
+    ----------
+    argument : str
+        Whose argument it is, and which: ``LSTMCell: prefix``.
+    value
+        What came.
+    kinds : type or tuple of types
+        What it may be.
+    expected, mend : str
+        The same in words, and what the user can do.
+
+    Examples
+    --------
+    >>> expect("LSTMCell: prefix", 3, str, "a string")
+    Traceback (most recent call last):
+    rennet.base.ArgumentError: LSTMCell: prefix: expected a string, got 3
+    """
+    if isinstance(value, kinds):
+        return value
+    raise ArgumentError(f"{argument}: expected {expected}, got {shown(value)}{mend and '; '}{mend}")
+
+
+def expect_call(argument: str, value: Kind, mend: str = "") -> Kind:
+    """`value` if it can be called."""
+    return expect(argument, value, Callable, "something that can be called", mend)
+
+
+def expect_number(argument: str, value: Kind, expected: str = "a number") -> Kind:
+    """`value` if it is a real number."""
+    return expect(argument, value, Real, expected)
+
+
+def expect_rate(argument: str, value: Kind) -> Kind:
+    """`value` if it is the probability with which something is left out: from 0 to below 1."""
+    if isinstance(value, Real) and not isinstance(value, bool) and 0 <= float(value) < 1:
+        return value
+    raise ArgumentError(f"{argument}: expected a rate in [0, 1), got {shown(value)}")
+
+
+def expect_whole(argument: str, value: Kind, least: int) -> Kind:
+    """`value` if it is a whole number of at least `least`."""
+    if is_whole(value, least):
+        return value
+    raise ArgumentError(f"{argument}: expected a whole number of at least {least}, got {shown(value)}")
+
+
+def expect_names(argument: str, value: Any) -> list[str]:
+    """`value` as a list of names; None is an empty one, and a single string is refused, not taken for its letters."""
+    given = () if value is None else value
+    mend = f"write [{value!r}]" if isinstance(value, str) else ""
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise ArgumentError(f"{argument}: expected a list of names, got {shown(value)}{mend and '; '}{mend}")
+    return [expect(argument, name, str, "a list of names") for name in given]

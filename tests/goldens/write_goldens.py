@@ -1,7 +1,9 @@
 """Writes the files beside this script with real MXNet 1.9.1: ``python write_goldens.py``, in an environment of its own.
 
 `params/` holds arrays in the container of nd.save, and what they are in NumPy's. `symbols/` holds graphs. `upgrades/`
-holds graphs as old versions wrote them (by hand, from the format's description), and what 1.9.1 makes of each.
+holds graphs as old versions wrote them (by hand, from the format's description), and what 1.9.1 makes of each. `cells/`
+holds the networks of `networks.py`: graph, names and shapes as JSON, and arguments, outputs and gradients one after
+another in NumPy's container, in the order of the names.
 """
 
 import json
@@ -9,6 +11,7 @@ from pathlib import Path
 
 import mxnet as mx  # pyright: ignore[reportMissingImports]
 import numpy as np
+from networks import MERGES, NETWORKS  # pyright: ignore[reportMissingImports]
 
 HERE = Path(__file__).parent
 SYM = mx.sym
@@ -262,7 +265,40 @@ def write_upgrades():
         (folder / f"{name}-new.json").write_text(SYM.load_json(old).tojson())
 
 
+def joined(arrays):
+    return np.concatenate([array.reshape(-1) for array in arrays]).astype(np.float32)
+
+
+def write_cells():
+    folder = HERE / "cells"
+    folder.mkdir(exist_ok=True)
+    for number, (name, network) in enumerate(NETWORKS.items()):
+        for how, merge in MERGES.items():
+            net = network.build(mx, merge)
+            argument_shapes, output_shapes, _ = net.infer_shape(x=network.shape)
+            rng = np.random.RandomState(number)
+            values = [rng.normal(0, 0.7, shape).astype(np.float32) for shape in argument_shapes]
+            arguments = [mx.nd.array(value) for value in values]
+            gradients = [mx.nd.zeros(shape) for shape in argument_shapes]
+            executor = net.bind(mx.cpu(), arguments, args_grad=gradients)
+            numbers = {"arguments": joined(values)}
+            numbers["outputs"] = joined([output.asnumpy() for output in executor.forward()])
+            if not network.random:
+                executor.forward(is_train=True)
+                executor.backward([mx.nd.ones(shape) for shape in output_shapes])
+                numbers["gradients"] = joined([gradient.asnumpy() for gradient in gradients])
+            described = {
+                "graph": json.loads(net.tojson()),
+                "arguments": dict(zip(net.list_arguments(), argument_shapes, strict=True)),
+                "outputs": list(zip(net.list_outputs(), output_shapes, strict=True)),
+                "internals": net.get_internals().list_outputs(),
+            }
+            (folder / f"{name}_{how}.json").write_text(json.dumps(described, separators=(",", ":")) + "\n")
+            np.savez_compressed(folder / f"{name}_{how}.npz", **numbers)  # pyright: ignore[reportArgumentType]
+
+
 if __name__ == "__main__":
     write_arrays()
     write_graphs()
     write_upgrades()
+    write_cells()

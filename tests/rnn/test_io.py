@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import gc
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,6 +17,7 @@ import rennet as mx
 from oracle.client import Oracle
 from rennet.base import ArgumentError
 from rennet.rnn import BucketSentenceIter, encode_sentences
+from rennet.rnn.encoding import RUN
 from same_script import run_here
 
 words = st.lists(st.lists(st.sampled_from("abcdef"), max_size=5), max_size=6)
@@ -70,6 +74,71 @@ def test_t09_t11_what_becomes_of_an_unknown_word_is_said() -> None:
 def test_contradictions_about_unknown_words(given: dict[str, Any], message: str) -> None:
     with pytest.raises(ArgumentError, match=f"encode_sentences: {message}"):
         encode_sentences([["x"]], **{"vocab": {"a": 0}, **given})
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"vocab": ["a"]}, "vocab: expected a dict of words to numbers, got list"),
+        ({"vocab": {"a": "1"}}, r"vocab\['a'\]: expected a number, got '1'"),
+        ({"sentences": 5}, "sentences: expected a list of lists of words, got 5"),
+        ({"sentences": None}, "sentences: expected a list of lists of words, got None"),
+        ({"sentences": [["a"], 5]}, r"sentences\[1\]: expected the words of a sentence, got 5"),
+        ({"sentences": iter([["a"], None])}, r"sentences\[1\]: expected the words of a sentence, got None"),
+        ({"sentences": [[["a"]]]}, r"sentences\[0\]: expected words, got \['a'\] among them"),
+        ({"sentences": [[{}]], "vocab": {"a": 0}, "unknown": "skip"}, r"sentences\[0\]: expected words, got {} among"),
+        ({"sentences": [iter([["a"]])]}, r"sentences\[0\]: expected words; unhashable type: 'list'"),
+        ({"invalid_label": "x"}, "invalid_label: expected a whole number, got 'x'"),
+        ({"start_label": 1.5}, "start_label: expected a whole number, got 1.5"),
+        ({"invalid_key": ["a"]}, "invalid_key: expected a word, got list"),
+        ({"vocab": {}, "unknown_token": ["a"]}, "unknown_token: expected a word, got list"),
+    ],
+)
+def test_what_is_no_sentence_or_vocabulary(given: dict[str, Any], message: str) -> None:
+    vocab = given.get("vocab")
+    before = copy.copy(vocab)
+    with pytest.raises(ArgumentError, match=f"encode_sentences: {message}"):
+        encode_sentences(**{"sentences": [["a"]], **given})
+    assert vocab == before
+
+
+def test_an_error_in_the_callers_own_code_stays_what_it_is() -> None:
+    def sentences() -> Iterator[list[str]]:
+        yield ["a"]
+        raise TypeError("my own")
+
+    for broken in (sentences(), [("a" + 1 for _ in range(2))]):  # pyright: ignore
+        with pytest.raises(TypeError, match=r"my own|can only concatenate") as caught:
+            encode_sentences(broken)
+        assert not isinstance(caught.value, ArgumentError)
+
+
+@pytest.mark.parametrize("count", [0, 1, RUN - 1, RUN, RUN + 1, 2 * RUN, 2 * RUN + 3])
+def test_each_sentence_is_read_before_the_next_is_made(count: int) -> None:
+    def sentences() -> Iterator[list[int]]:
+        word = [0]  # the same list each time
+        for word[0] in range(count):
+            yield word
+
+    coded, vocab = encode_sentences(sentences(), invalid_label=-1)  # pyright: ignore
+    assert coded == [[number] for number in range(count)]
+    assert len(vocab) == count + 1
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_collector_stays_as_it_was(enabled: bool) -> None:
+    was_enabled = gc.isenabled()
+    try:
+        (gc.enable if enabled else gc.disable)()
+        encode_sentences([["a"]])
+        assert gc.isenabled() is enabled
+        with pytest.raises(ArgumentError):
+            encode_sentences([["a"]], {})
+        assert gc.isenabled() is enabled
+        BucketSentenceIter([[1]], 1)
+        assert gc.isenabled() is enabled
+    finally:
+        (gc.enable if was_enabled else gc.disable)()
 
 
 # batches
@@ -213,11 +282,62 @@ def test_t12_large_numbers_stay_exact(dtype: str) -> None:
         ({"sentences": [[1], [2]], "layout": "NTC"}, "layout: expected 'NT' or 'TN', got 'NTC'"),
         ({"sentences": [[1], [2]], "last_batch": "drop"}, "last_batch: expected one of discard, keep, pad; got 'drop'"),
         ({"sentences": [[1], [2]], "dtype": "uint8", "buckets": [2]}, "dtype uint8 cannot hold -1"),
+        ({"sentences": [[1], [2]], "dtype": "foo"}, "dtype: expected one of float32, .*; got 'foo'"),
+        ({"sentences": [[1], [2]], "dtype": "bfloat16"}, "dtype: NumPy, which lays the batches out, has no bfloat16"),
+        ({"sentences": [[1], [2]], "invalid_label": "x"}, "invalid_label: expected a number, got 'x'"),
+        ({"sentences": [[1], [2]], "buckets": 5}, "buckets: expected lengths of at least 1, got 5"),
+        ({"sentences": [[1], [2]], "buckets": [2, "x"]}, r"buckets: expected lengths of at least 1, got \[2, 'x'\]"),
+        ({"sentences": [[1], [2]], "layout": None}, "layout: expected 'NT' or 'TN', got None"),
+        ({"sentences": [[1], [2]], "seed": 1.5}, "seed: expected a whole number, got 1.5"),
+        ({"sentences": 5}, "sentences: expected a list of lists of numbers, got 5"),
+        ({"sentences": [[1], 5]}, r"sentences\[1\]: expected a list of numbers, got 5"),
+        ({"sentences": np.array(5)}, "sentences: expected a list of lists of numbers, got a single number"),
+        ({"sentences": [[1], np.array(5)]}, r"sentences\[1\]: expected a list of numbers, got array\(5\)"),
+        ({"sentences": ["ab", "cd"]}, "sentences: expected lists of numbers, got <U1"),
+        ({"sentences": [[1, None], [1, 2]]}, "sentences: expected lists of numbers, got object"),
+        ({"sentences": [[[1]], [[2]]]}, "sentences: expected lists of numbers, got lists of lists"),
+        ({"sentences": [[[1]], [[2, 3]]]}, "sentences: expected lists of numbers; "),
     ],
 )
 def test_what_makes_no_batches(given: dict[str, Any], message: str) -> None:
     with pytest.raises(ArgumentError, match=f"BucketSentenceIter: {message}"):
         BucketSentenceIter(batch_size=2, **given)
+
+
+@pytest.mark.parametrize("batch_size", [0, 1.0, "2", None, True])
+def test_what_is_no_batch_size(batch_size: Any) -> None:
+    with pytest.raises(
+        ArgumentError, match="BucketSentenceIter: batch_size: expected a whole number of at least 1, got"
+    ):
+        BucketSentenceIter([[1], [2]], batch_size)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32"])
+@pytest.mark.parametrize(
+    ("code", "fractions"),
+    [
+        ("[[1, 2], [3, 4], [5], []]", False),
+        ("[(1, 2), [3, 4], (5,)]", False),
+        ("[np.array([1, 2]), [3, 4], (5,)]", False),
+        ("np.array([[1, 2], [3, 4]])", False),
+        ("[[np.int64(1), np.int32(2)], [3, 4]]", False),
+        ("[[True, False], [False, True]]", False),
+        ("[[True, 2], [3, 4]]", False),
+        ("[[1.0, 2], [3, 4]]", False),
+        ("[[1.5, 2], [3, -0.25], [1, 2]]", True),
+        ("iter([[1, 2], [3, 4]])", False),
+    ],
+)
+def test_numbers_of_many_kinds(oracle: Oracle, code: str, fractions: bool, dtype: str) -> None:
+    script = f"""{SEEN}
+batches = seen(mx.rnn.BucketSentenceIter({code}, 1, [1, 3], dtype=dtype))
+"""
+    if fractions and dtype == "int32":  # MXNet cuts them off
+        with pytest.raises(ArgumentError, match=r"dtype int32 cannot hold 1\.5"):
+            run_here(script, ["batches"], {"dtype": dtype})
+        return
+    ours = run_here(script, ["batches"], {"dtype": dtype}, 5)
+    assert ours == oracle.build(script, ["batches"], {"dtype": dtype}, 5)
 
 
 # an order of one's own

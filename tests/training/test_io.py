@@ -133,9 +133,21 @@ def test_batches_are_copies() -> None:
     assert source.asnumpy().tolist() == [0, 0]
 
 
+def test_a_batch_size_of_numpys() -> None:
+    assert [batch.pad for batch in NDArrayIter(np.ones(3), batch_size=np.int64(2))] == [0, 1]  # pyright: ignore
+
+
+def test_a_description_without_a_type() -> None:
+    with pytest.raises(ArgumentError, match=r"DataDesc.get_list: types: expected one for 'x', got \['y'\]"):
+        DataDesc.get_list([("x", (1,))], [("y", np.int32)])
+
+
 def test_names() -> None:
     batches = NDArrayIter([np.ones(2), torch.ones(2)], [np.ones(2)], label_name="y")
     assert [desc.name for desc in batches.provide_data + batches.provide_label] == ["_0_data", "_1_data", "y"]
+
+
+WHOLE = "expected a whole number of at least 1"
 
 
 @pytest.mark.parametrize(
@@ -146,7 +158,13 @@ def test_names() -> None:
         ({"data": "text"}, ArgumentError, "data: expected an array, or a list or dict of arrays, got str"),
         ({"data": np.ones(3), "last_batch_handle": "x"}, ArgumentError, "expected one of discard, pad, roll_over"),
         ({"data": np.ones(3), "layout": "TC"}, ArgumentError, "layout: expected a text with N"),
-        ({"data": np.ones(3), "batch_size": 0}, ArgumentError, "batch_size: expected at least 1"),
+        ({"data": np.ones(3), "layout": 3}, ArgumentError, "layout: expected a text, as 'NTC', got 3"),
+        ({"data": {1: np.ones(3), "a": np.ones(3)}}, ArgumentError, "data: expected a dict of names to arrays, got 1"),
+        ({"data": np.ones(3), "data_name": 3}, ArgumentError, "data_name: expected a name, got 3"),
+        *(
+            ({"data": np.ones(3), "batch_size": size}, ArgumentError, f"NDArrayIter: batch_size: {WHOLE}, got {shown}")
+            for size, shown in ((0, "0"), (4.0, "4.0"), ("2", "'2'"), (None, "None"), (True, "True"), ([2], "list"))
+        ),
         (
             {"data": np.ones(3), "label": np.ones(4)},
             ShapeError,

@@ -215,7 +215,14 @@ def test_training_reads_ahead() -> None:
         (lambda: PrefetchingIter(Counting(1), rename_label=[{}, {}]), "rename_label: expected 1 dicts.*got 2"),
         (lambda: PrefetchingIter(Counting(1), [{"x": "y"}]), r"rename_data\[0\]: expected a name for data, got x"),
         (lambda: PrefetchingIter(Counting(1)).getdata(), "no current batch before"),
-        (lambda: ResizeIter(Counting(1), -1), "size: expected a number of batches, at least 0, got -1"),
+        (
+            lambda: PrefetchingIter(5),
+            "PrefetchingIter: iters: expected an iterator over batches, got 5 without __next__",
+        ),
+        (lambda: PrefetchingIter([Counting(1), [1]]), "expected an iterator over batches, got list without __next__"),
+        (lambda: ResizeIter([1], 2), "data_iter: expected an iterator over batches, got list without __next__, reset"),
+        (lambda: ResizeIter(Counting(1), -1), "size: expected a whole number of at least 0, got -1"),
+        (lambda: ResizeIter(Counting(1), 1.5), "size: .*, got 1.5"),  # pyright: ignore[reportArgumentType]
         (lambda: ResizeIter(Counting(1), 1).getpad(), "no current batch before"),
         (lambda: next(ResizeIter(Counting(0), 1)), "expected batches from Counting, got none"),
     ],

@@ -12,11 +12,17 @@ from .states import expect_states
 
 def shares(cells: Sequence[Any], states: Any) -> Iterator[tuple[Any, list[Any]]]:
     """Each cell with its part of the states."""
-    counts = [len(cell.state_info) for cell in cells]
+    counts = [count_of_states(cell) for cell in cells]
     flat = expect_states(f"these {len(cells)} cells", states, sum(counts))
     for cell, count in zip(cells, counts, strict=True):
         yield cell, flat[:count]
         flat = flat[count:]
+
+
+def count_of_states(cell: Any) -> int:
+    """How many states a cell has; ``state_info`` is a property in ``mx.rnn``, and a method in Gluon."""
+    info = cell.state_info
+    return len(info if isinstance(info, list) else info())
 
 
 def step_in_turn(cells: Sequence[Any], inputs: Any, states: Any) -> tuple[Any, list[Any]]:
@@ -29,13 +35,13 @@ def step_in_turn(cells: Sequence[Any], inputs: Any, states: Any) -> tuple[Any, l
 
 
 def unroll_in_turn(
-    cells: Sequence[Any], length: int, inputs: Any, states: Any, layout: str, merge_outputs: bool | None
+    cells: Sequence[Any], length: int, inputs: Any, states: Any, layout: str, merge_outputs: bool | None, **how: Any
 ) -> tuple[Any, list[Any]]:
-    """Stacked cells over a sequence: each is unrolled on the outputs of the one below."""
+    """Stacked cells over a sequence: each is unrolled on the outputs of the one below. `how` goes to all of them."""
     new: list[Any] = []
     for place, (cell, own) in enumerate(shares(cells, states)):
         merge = merge_outputs if place == len(cells) - 1 else None
-        inputs, after = cell.unroll(length, inputs=inputs, begin_state=own, layout=layout, merge_outputs=merge)
+        inputs, after = cell.unroll(length, inputs=inputs, begin_state=own, layout=layout, merge_outputs=merge, **how)
         new.extend(after)
     return inputs, new
 

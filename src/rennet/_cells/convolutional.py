@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from .._recurrence.modes import Mode
-from ..base import ArgumentError
+from ..base import ArgumentError, is_whole
 from .gated import CellWeights, gated_step
+from .naming import Spelling
 
 
 class Convolutions(NamedTuple):
@@ -30,6 +31,12 @@ def convolutions(
     layout: str,
 ) -> Convolutions:
     """The two, checked; the hidden one is padded so that the state keeps its size."""
+    axes = len(layout) - 2
+    sizes = {"i2h_kernel": i2h_kernel, "i2h_stride": i2h_stride, "i2h_dilate": i2h_dilate, "h2h_kernel": h2h_kernel}
+    for name, given in sizes.items():
+        expect_sizes(name, given, 1, axes)
+    expect_sizes("h2h_dilate", h2h_dilate, 1)
+    expect_sizes("i2h_pad", i2h_pad, 0, axes)
     if any(size % 2 == 0 for size in h2h_kernel):
         raise ArgumentError(f"h2h_kernel: expected odd sizes, which can keep the state's size; got {h2h_kernel}")
     if len(h2h_dilate) != len(h2h_kernel):
@@ -42,6 +49,15 @@ def convolutions(
     )
 
 
+def expect_sizes(argument: str, sizes: Any, least: int, count: int | None = None) -> None:
+    """Refuse what is no tuple of whole numbers from `least`, one for each of `count` axes."""
+    many = "" if count is None else f"{count} "
+    if not isinstance(sizes, list | tuple) or not all(is_whole(size, least) for size in sizes):
+        raise ArgumentError(f"{argument}: expected a tuple of {many}whole numbers from {least}, got {sizes!r}")
+    if count is not None and len(sizes) != count:
+        raise ArgumentError(f"{argument}: expected {count} numbers, one for each axis behind the channels; got {sizes}")
+
+
 def conv_step(
     F: Any,
     mode: Mode,
@@ -51,6 +67,7 @@ def conv_step(
     inputs: Any,
     states: Sequence[Any],
     name: str,
+    spelling: Spelling,
     squash: str | Callable[..., Any],
 ) -> list[Any]:
     """The new states, of which the first is also the output; see `gated_step`.
@@ -64,7 +81,7 @@ def conv_step(
         bias=weights.i2h_bias,
         num_filter=filters,
         layout=how.layout,
-        name=f"{name}i2h",
+        name=f"{name}{spelling.i2h}",
         **how.i2h,
     )
     h2h = F.Convolution(
@@ -73,7 +90,7 @@ def conv_step(
         bias=weights.h2h_bias,
         num_filter=filters,
         layout=how.layout,
-        name=f"{name}h2h",
+        name=f"{name}{spelling.h2h}",
         **how.h2h,
     )
-    return gated_step(F, mode, i2h, h2h, states, name, squash)
+    return gated_step(F, mode, i2h, h2h, states, name, spelling, squash)

@@ -7,6 +7,7 @@ from typing import Any
 
 from .._recurrence.modes import Mode
 from .gated import CellWeights, gated_step
+from .naming import Spelling
 
 
 def dense_step(
@@ -17,9 +18,9 @@ def dense_step(
     inputs: Any,
     states: Sequence[Any],
     name: str,
+    spelling: Spelling,
     squash: str | Callable[..., Any] = "tanh",
     gate: str | Callable[..., Any] = "sigmoid",
-    projection_name: str | None = None,
 ) -> list[Any]:
     """The new states, of which the first is also the output.
 
@@ -37,25 +38,24 @@ def dense_step(
         ``(N, I)`` and the states before the step.
     name : str
         Prefix of this step's names: ``lstm_t0_`` gives ``lstm_t0_i2h``, ``lstm_t0_state``, ``lstm_t0_out``.
+    spelling : Spelling
+        The surface's names for what the step consists of.
     squash, gate : str or callable
         Activations of candidates and gates.
-    projection_name : str, optional
-        Prefix of ``i2h`` and ``h2h`` where it is another.
     """
     units = hidden * mode.num_gates
-    projection = name if projection_name is None else projection_name
     i2h = F.FullyConnected(
         data=inputs,
         weight=weights.i2h_weight,
         bias=weights.i2h_bias,
         num_hidden=units,
-        name=f"{projection}i2h",
+        name=f"{name}{spelling.i2h}",
     )
     h2h = F.FullyConnected(
         data=states[0],
         weight=weights.h2h_weight,
         bias=weights.h2h_bias,
         num_hidden=units,
-        name=f"{projection}h2h",
+        name=f"{name}{spelling.h2h}",
     )
-    return gated_step(F, mode, i2h, h2h, states, name, squash, gate)
+    return gated_step(F, mode, i2h, h2h, states, name, spelling, squash, gate)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from .._recurrence.modes import Mode
 from .._recurrence.pointwise import Ops
-from .naming import call_it
+from .naming import Spelling, names_of
 
 
 class CellWeights(NamedTuple):
@@ -33,6 +33,7 @@ def gated_step(
     h2h: Any,
     states: Sequence[Any],
     name: str,
+    spelling: Spelling,
     squash: str | Callable[..., Any] = "tanh",
     gate: str | Callable[..., Any] = "sigmoid",
 ) -> list[Any]:
@@ -50,16 +51,23 @@ def gated_step(
         The states before the step.
     name : str
         Prefix of this step's names: ``lstm_t0_`` gives ``lstm_t0_state`` and ``lstm_t0_out``.
+    spelling : Spelling
+        The surface's names for what the step consists of.
     squash, gate : str or callable
         Activations of candidates and gates.
     """
-    ops = Ops(
-        split=lambda data, parts: F.SliceChannel(data, num_outputs=parts),
-        gate=lambda data: activate(F, data, gate),
-        squash=lambda data: activate(F, data, squash),
-    )
-    new = mode.step(ops, i2h, h2h, states)
-    call_it(new[0], f"{name}out")
-    if len(new) > 1:
-        call_it(new[1], f"{name}state")
-    return new
+    with names_of(i2h, name, spelling.step) as names:
+
+        def activated(data: Any, activation: str | Callable[..., Any]) -> Any:
+            if names is None or isinstance(activation, str):
+                return activate(F, data, activation)
+            return names.call(activation, data)
+
+        ops = Ops(
+            split=lambda data, parts: F.SliceChannel(data, num_outputs=parts),
+            gate=lambda data: activated(data, gate),
+            squash=lambda data: activated(data, squash),
+        )
+        if spelling.ones:
+            ops = ops._replace(complement=lambda data: F.elemwise_sub(F.ones_like(data), data))
+        return mode.step(ops, i2h, h2h, states)

@@ -20,6 +20,8 @@ class Ops(NamedTuple):
     """The gates' activation, a sigmoid unless the cell says otherwise."""
     squash: Callable[[Any], Any]
     """The activation of candidates and outputs: tanh or relu."""
+    complement: Callable[[Any], Any] = lambda gate: 1.0 - gate
+    """What a gate lets through where it is closed."""
 
 
 def elman(ops: Ops, i2h: Any, h2h: Any, states: Sequence[Any]) -> list[Any]:
@@ -45,4 +47,4 @@ def gru(ops: Ops, i2h: Any, h2h: Any, states: Sequence[Any]) -> list[Any]:
     r = ops.gate(i2h_r + h2h_r)
     z = ops.gate(i2h_z + h2h_z)
     n = ops.squash(i2h_n + r * h2h_n)
-    return [(1.0 - z) * n + z * states[0]]
+    return [ops.complement(z) * n + z * states[0]]

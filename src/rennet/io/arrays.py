@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..base import ArgumentError, ShapeError, one_of
+from ..base import ArgumentError, ShapeError, expect, expect_whole, one_of
 from ..ndarray import NDArray, array
 from .batch import DataDesc
 from .contract import DataIter
@@ -58,18 +58,22 @@ class NDArrayIter(DataIter):
         label_name: str = "softmax_label",
         layout: str = "NCHW",
     ) -> None:
-        super().__init__(batch_size)
+        super().__init__(expect_whole("NDArrayIter: batch_size", batch_size, 1))
+        for argument, name in (("data_name", data_name), ("label_name", label_name)):
+            expect(f"NDArrayIter: {argument}", name, str, "a name")
         self.data = _named("data", data, data_name)
         self.label = _named("label", label, label_name)
         self.layout = layout
         self._axis = DataDesc.get_batch_axis(layout)
         if self._axis < 0:
-            raise ArgumentError(f"layout: expected a text with N for the axis of the examples, got {layout!r}")
-        if batch_size < 1:
-            raise ArgumentError(f"batch_size: expected at least 1, got {batch_size}")
+            raise ArgumentError(
+                f"NDArrayIter: layout: expected a text with N for the axis of the examples, got {layout!r}"
+            )
         self.num_data = _examples([*self.data, *self.label], self._axis)
         self.shuffle = shuffle
-        self.last_batch_handle = one_of("last_batch_handle", last_batch_handle, ("discard", "pad", "roll_over"))
+        self.last_batch_handle = one_of(
+            "NDArrayIter: last_batch_handle", last_batch_handle, ("discard", "pad", "roll_over")
+        )
         self.cursor = -batch_size
         self.idx = np.arange(self.num_data)
         self._order = np.arange(self.num_data)
@@ -162,6 +166,8 @@ def _named(what: str, given: Any, default_name: str) -> list[tuple[str, NDArray]
         raise ArgumentError(f"NDArrayIter: {what}: expected an array, or a list or dict of arrays, got {kind}")
     if not given and what == "data":
         raise ArgumentError("NDArrayIter: data: expected at least one array, got none")
+    for name in given:
+        expect(f"NDArrayIter: {what}", name, str, "a dict of names to arrays")
     return [(name, each if isinstance(each, NDArray) else array(each)) for name, each in sorted(given.items())]
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..base import ArgumentError
+from ..base import ArgumentError, expect
 from ..ndarray import NDArray
 
 
@@ -63,7 +63,7 @@ class DataDesc(_NameAndShape):
         >>> DataDesc.get_batch_axis("TNC"), DataDesc.get_batch_axis(None), DataDesc.get_batch_axis("C")
         (1, 0, -1)
         """
-        return 0 if layout is None else layout.find("N")
+        return 0 if layout is None else expect("layout", layout, str, "a text, as 'NTC'").find("N")
 
     @staticmethod
     def get_list(
@@ -73,6 +73,9 @@ class DataDesc(_NameAndShape):
         if types is None:
             return [DataDesc(name, shape) for name, shape in shapes]
         by_name = dict(types)
+        for name, _ in shapes:
+            if name not in by_name:
+                raise ArgumentError(f"DataDesc.get_list: types: expected one for {name!r}, got {sorted(by_name)}")
         return [DataDesc(name, shape, by_name[name]) for name, shape in shapes]
 
 

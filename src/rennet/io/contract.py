@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..base import ArgumentError
+from ..base import ArgumentError, shown
 from .batch import DataBatch
 
 
@@ -57,6 +57,15 @@ class DataIter:
     def getpad(self) -> int | None:
         """How many of that batch's last examples only fill it up."""
         return 0
+
+
+def expect_iterator(argument: str, value: Any, *also: str) -> Any:
+    """`value` if it can be read, reset and asked for all of `also`, whether or not it is a DataIter."""
+    lacking = [each for each in ("__next__", "reset", *also) if not hasattr(value, each)]
+    if lacking:
+        missing = ", ".join(lacking)
+        raise ArgumentError(f"{argument}: expected an iterator over batches, got {shown(value)} without {missing}")
+    return value
 
 
 class IterAround(DataIter):

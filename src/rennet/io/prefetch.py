@@ -9,7 +9,7 @@ from typing import Any
 from ..base import ArgumentError
 from ..context import Context, current_context
 from .batch import DataBatch, DataDesc
-from .contract import IterAround
+from .contract import IterAround, expect_iterator
 
 Names = Sequence[Mapping[str, str]] | None
 
@@ -54,6 +54,8 @@ class PrefetchingIter(IterAround):
         self.n_iter = len(self.iters)
         if not self.iters:
             raise ArgumentError("PrefetchingIter: iters: expected at least one iterator, got none")
+        for each in self.iters:
+            expect_iterator("PrefetchingIter: iters", each, "provide_data", "provide_label")
         for what, names in (("rename_data", rename_data), ("rename_label", rename_label)):
             _check_names(what, names, self.n_iter)
         self.rename_data = rename_data

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..base import ArgumentError
+from ..base import ArgumentError, expect_whole
 from .batch import DataDesc
-from .contract import IterAround
+from .contract import IterAround, expect_iterator
 
 
 class ResizeIter(IterAround):
@@ -24,7 +24,8 @@ class ResizeIter(IterAround):
     Raises
     ------
     ArgumentError
-        `size` is negative or, when a batch is asked for, `data_iter` has none.
+        `data_iter` is no iterator, or `size` no whole number of at least 0; or, when a batch is asked for, there is
+        none.
 
     Examples
     --------
@@ -36,9 +37,8 @@ class ResizeIter(IterAround):
     """
 
     def __init__(self, data_iter: Any, size: int, reset_internal: bool = True) -> None:
-        super().__init__(data_iter.batch_size)
-        if size < 0:
-            raise ArgumentError(f"ResizeIter: size: expected a number of batches, at least 0, got {size}")
+        super().__init__(expect_iterator("ResizeIter: data_iter", data_iter, "batch_size").batch_size)
+        expect_whole("ResizeIter: size", size, 0)
         self.data_iter = data_iter
         self.size = size
         self.reset_internal = reset_internal

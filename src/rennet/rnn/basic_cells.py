@@ -9,9 +9,11 @@ from .. import initializer, symbol
 from .._cells.dense import dense_step
 from .._cells.gated import CellWeights
 from .._recurrence.modes import MODES
+from ..base import expect_number
 from ..symbol import Symbol
+from . import spelling
 from .cell import RNNParams
-from .gated_cell import GatedCell
+from .gated_cell import GatedCell, expect_activation
 
 
 class _DenseCell(GatedCell):
@@ -24,7 +26,7 @@ class _DenseCell(GatedCell):
 
     def _step(self, inputs: Symbol, states: Any, **how: Any) -> tuple[Symbol, list[Any]]:
         states, weights, name = self._begin_step(states)
-        new = dense_step(symbol, self._mode, self._num_hidden, weights, inputs, states, name, **how)
+        new = dense_step(symbol, self._mode, self._num_hidden, weights, inputs, states, name, self._spelling, **how)
         return new[0], new
 
 
@@ -56,7 +58,7 @@ class RNNCell(_DenseCell):
         params: RNNParams | None = None,
     ) -> None:
         super().__init__(num_hidden, prefix, params)
-        self._activation = activation
+        self._activation = expect_activation("RNNCell", activation)
 
     def __call__(self, inputs: Symbol, states: Any) -> tuple[Symbol, list[Any]]:
         """One step; see `BaseRNNCell.__call__`."""
@@ -97,10 +99,12 @@ class LSTMCell(_DenseCell):
     """
 
     _mode = MODES["lstm"]
+    _spelling = spelling.LSTM
 
     def __init__(
         self, num_hidden: int, prefix: str = "lstm_", params: RNNParams | None = None, forget_bias: float = 1.0
     ) -> None:
+        expect_number("LSTMCell: forget_bias", forget_bias)
         forget = initializer.LSTMBias(forget_bias=forget_bias)
         super().__init__(num_hidden, prefix, params, CellWeights(None, forget, None, None))
         self._forget_bias = forget_bias
@@ -136,10 +140,11 @@ class GRUCell(_DenseCell):
     """
 
     _mode = MODES["gru"]
+    _spelling = spelling.GRU
 
     def __init__(self, num_hidden: int, prefix: str = "gru_", params: RNNParams | None = None) -> None:
         super().__init__(num_hidden, prefix, params)
 
     def __call__(self, inputs: Symbol, states: Any) -> tuple[Symbol, list[Any]]:
         """One step; see `BaseRNNCell.__call__`."""
-        return self._step(inputs, states, projection_name=f"{self._prefix}t{self._counter + 1}__")
+        return self._step(inputs, states)

@@ -8,7 +8,7 @@ from typing import Any
 from .. import symbol
 from .._cells.gated import activate
 from .._cells.sequences import as_steps, in_form
-from ..base import ArgumentError, NotSupportedError, ShapeError, is_whole
+from ..base import ArgumentError, NotSupportedError, ShapeError, expect, expect_call
 from ..ndarray import NDArray, concatenate
 from ..symbol import Symbol
 
@@ -31,12 +31,12 @@ class RNNParams:
     """
 
     def __init__(self, prefix: str = "") -> None:
-        self._prefix = prefix
+        self._prefix = expect("RNNParams: prefix", prefix, str, "a string")
         self._params: dict[str, Symbol] = {}
 
     def get(self, name: str, **kwargs: Any) -> Symbol:
         """The variable `name`, made with `kwargs` (those of `symbol.Variable`) if there is none yet."""
-        full = self._prefix + name
+        full = self._prefix + expect("RNNParams.get: name", name, str, "a string")
         if full not in self._params:
             self._params[full] = symbol.Variable(full, **kwargs)
         return self._params[full]
@@ -57,8 +57,10 @@ class BaseRNNCell:
     """
 
     def __init__(self, prefix: str = "", params: RNNParams | None = None) -> None:
+        owner = type(self).__name__
         self._own_params = params is None
-        self._prefix = prefix
+        self._prefix = expect(f"{owner}: prefix", prefix, str, "a string", "'' stands for none")
+        expect(f"{owner}: params", params, RNNParams | None, "RNNParams", "make them with RNNParams(prefix)")
         self._params = RNNParams(prefix) if params is None else params
         self._modified = False
         self.reset()
@@ -98,7 +100,10 @@ class BaseRNNCell:
     @property
     def state_info(self) -> list[dict[str, Any]]:
         """Shape (0 for the batch) and layout of each state."""
-        raise NotImplementedError
+        raise NotSupportedError(
+            f"{type(self).__name__}: a cell must define the property state_info: a list with a dict such as "
+            "{'shape': (0, num_hidden), '__layout__': 'NC'} for each state"
+        )
 
     @property
     def state_shape(self) -> list[tuple[int, ...]]:
@@ -119,6 +124,14 @@ class BaseRNNCell:
         """Use the variables of `params` in place of own ones of the same name."""
         self.params._params.update(params._params)
 
+    def _expect_bare(self) -> None:
+        """Refuse to work while another cell stands around this one and is meant in its place."""
+        if self._modified:
+            raise ArgumentError(
+                f"{type(self).__name__} has been modified by another cell (such as ZoneoutCell); "
+                "call that one, not the cell inside"
+            )
+
     def begin_state(self, func: Callable[..., Symbol] = symbol.zeros, **kwargs: Any) -> list[Any]:
         """States to begin a sequence with.
 
@@ -129,11 +142,8 @@ class BaseRNNCell:
         **kwargs
             Passed on to `func`, with the state's name and shape.
         """
-        if self._modified:
-            raise ArgumentError(
-                f"{type(self).__name__} has been modified by another cell (such as ZoneoutCell); "
-                "call that one, not the cell inside"
-            )
+        self._expect_bare()
+        expect_call(f"{type(self).__name__}.begin_state: func", func, "mx.sym.zeros and mx.sym.Variable are such")
         states = []
         for info in self.state_info:
             self._init_counter += 1
@@ -149,7 +159,7 @@ class BaseRNNCell:
         args : dict of str to NDArray
             Parameters, usually from ``Module.get_params()[0]``; those of other cells are kept as they are.
         """
-        args = dict(args)
+        args = expect_weights("unpack_weights", args)
         for packed, unpacked in self._weight_names():
             if packed not in args and all(name in args for name in unpacked):
                 continue  # done already, by a cell that shares these parameters
@@ -166,7 +176,7 @@ class BaseRNNCell:
 
     def pack_weights(self, args: Mapping[str, NDArray]) -> Weights:
         """The reverse of `unpack_weights`."""
-        args = dict(args)
+        args = expect_weights("pack_weights", args)
         for packed, unpacked in self._weight_names():
             if packed in args and not all(name in args for name in unpacked):
                 continue  # done already, by a cell that shares these parameters
@@ -230,16 +240,16 @@ class BaseRNNCell:
         return activate(symbol, inputs, activation, **kwargs)
 
 
-def expect_units(owner: str, num_hidden: Any) -> None:
-    """Is it a number of units."""
-    if not is_whole(num_hidden, 1):
-        raise ArgumentError(f"{owner}: num_hidden: expected a whole number of at least 1, got {num_hidden!r}")
+def expect_weights(what: str, args: Mapping[str, NDArray]) -> Weights:
+    """A copy of parameters by name."""
+    expect(f"{what}: args", args, Mapping, "a dict of parameters by name", "Module.get_params()[0] is one")
+    return dict(args)
 
 
 def take_weight(args: Weights, name: str, what: str) -> NDArray:
     """Take a parameter out of `args`; a missing one is an error that names the nearest there is."""
     if name in args:
-        return args.pop(name)
+        return expect(f"{what}: {name}", args.pop(name), NDArray, "an NDArray")
     # a name ends in group, gate and kind, or is that of a fused cell's vector
     parts = 1 if name.endswith("parameters") else 3
     tail = name.rsplit("_", parts)[-parts:]

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ..base import expect, expect_number
 from ..model import load_checkpoint, save_checkpoint
 from ..ndarray import NDArray
 from ..symbol import Symbol, Variable
@@ -15,7 +16,10 @@ Cells = BaseRNNCell | Sequence[BaseRNNCell]
 
 
 def _all(cells: Cells) -> Sequence[BaseRNNCell]:
-    return [cells] if isinstance(cells, BaseRNNCell) else cells
+    listed = (
+        [cells] if isinstance(cells, BaseRNNCell) else expect("cells", cells, list | tuple, "a cell or a list of them")
+    )
+    return [expect("cells", cell, BaseRNNCell, "a cell or a list of them") for cell in listed]
 
 
 def save_rnn_checkpoint(
@@ -61,7 +65,7 @@ def load_rnn_checkpoint(cells: Cells, prefix: str, epoch: int) -> tuple[Symbol, 
 
 def do_rnn_checkpoint(cells: Cells, prefix: str, period: int = 1) -> Callable[..., None]:
     """An epoch-end callback for ``fit`` that saves a checkpoint every `period` epochs."""
-    period = int(max(1, period))
+    cells, period = _all(cells), int(max(1, expect_number("do_rnn_checkpoint: period", period)))
 
     def save(
         iter_no: int,

@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import symbol
 from .._cells.compositions import shares, step_in_turn, unroll_both_ways, unroll_in_turn
-from ..base import ArgumentError, NotSupportedError
+from ..base import ArgumentError, NotSupportedError, expect
 from ..ndarray import NDArray
 from ..symbol import Symbol
 from .cell import BaseRNNCell, RNNParams, Weights
@@ -89,6 +89,7 @@ class SequentialRNNCell(_Container):
 
     def __call__(self, inputs: Symbol, states: Any) -> tuple[Symbol, list[Any]]:
         """One step of every cell in turn."""
+        self._expect_bare()
         self._counter += 1
         return step_in_turn(self._cells, inputs, states)
 
@@ -101,6 +102,7 @@ class SequentialRNNCell(_Container):
         merge_outputs: bool | None = None,
     ) -> tuple[Any, list[Any]]:
         """See `BaseRNNCell.unroll`."""
+        self._expect_bare()
         self.reset()
         states = self.begin_state() if begin_state is None else begin_state
         return unroll_in_turn(self._cells, length, inputs, states, layout, merge_outputs)
@@ -135,7 +137,7 @@ class BidirectionalCell(_Container):
         self._cells = []
         super().__init__("", params=params)
         self._override_cell_params = params is not None
-        self._output_prefix = output_prefix
+        self._output_prefix = expect("BidirectionalCell: output_prefix", output_prefix, str, "a string")
         for cell in (l_cell, r_cell):
             self._hold(cell, self._override_cell_params)
 
@@ -154,6 +156,7 @@ class BidirectionalCell(_Container):
         merge_outputs: bool | None = None,
     ) -> tuple[Any, list[Any]]:
         """See `BaseRNNCell.unroll`."""
+        self._expect_bare()
         self.reset()
         states = self.begin_state() if begin_state is None else begin_state
         return unroll_both_ways(symbol, self._cells, length, inputs, states, layout, merge_outputs, self._output_prefix)

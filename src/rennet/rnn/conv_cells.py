@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import symbol
-from .._cells.convolutional import conv_step, convolutions
+from .._cells.convolutional import conv_step, convolutions, expect_sizes
 from .._cells.gated import CellWeights
 from .._recurrence.modes import MODES
-from ..base import ArgumentError
+from ..base import ArgumentError, expect
 from ..symbol import Symbol
+from . import spelling
 from .cell import RNNParams
-from .gated_cell import GatedCell
+from .gated_cell import GatedCell, expect_activation
 
 LEAKY = functools.partial(symbol.LeakyReLU, act_type="leaky", slope=0.2)
 
@@ -76,11 +77,14 @@ class BaseConvRNNCell(GatedCell):
             i2h_weight_initializer, i2h_bias_initializer, h2h_weight_initializer, h2h_bias_initializer
         )
         super().__init__(num_hidden, self._default_prefix if prefix is None else prefix, params, initializers)
-        self._activation = activation
+        owner = type(self).__name__
+        self._activation = expect_activation(owner, activation)
+        expect(f"{owner}: conv_layout", conv_layout, str, "a word such as 'NCHW'")
         self._conv = convolutions(i2h_kernel, i2h_stride, i2h_pad, i2h_dilate, h2h_kernel, h2h_dilate, conv_layout)
+        expect_sizes(f"{owner}: input_shape", input_shape, 0)
         if len(input_shape) != len(conv_layout):
             raise ArgumentError(
-                f"{type(self).__name__}: input_shape: expected a size for each of {conv_layout}, batch included; "
+                f"{owner}: input_shape: expected a size for each of {conv_layout}, batch included; "
                 f"got {tuple(input_shape)}"
             )
         once = symbol.Convolution(symbol.Variable("data"), num_filter=num_hidden, layout=conv_layout, **self._conv.i2h)
@@ -96,7 +100,16 @@ class BaseConvRNNCell(GatedCell):
         """One step on ``(N, C, H, W)``; see `BaseRNNCell.__call__`."""
         states, weights, name = self._begin_step(states)
         new = conv_step(
-            symbol, self._mode, self._num_hidden, self._conv, weights, inputs, states, name, self._activation
+            symbol,
+            self._mode,
+            self._num_hidden,
+            self._conv,
+            weights,
+            inputs,
+            states,
+            name,
+            self._spelling,
+            self._activation,
         )
         return new[0], new
 
@@ -126,6 +139,7 @@ class ConvLSTMCell(BaseConvRNNCell):
     """
 
     _mode = MODES["lstm"]
+    _spelling = spelling.LSTM
     _default_prefix = "ConvLSTM_"
 
 
@@ -133,4 +147,5 @@ class ConvGRUCell(BaseConvRNNCell):
     """Gated recurrent unit with convolutions, in cuDNN's variant; see `BaseConvRNNCell` for the parameters."""
 
     _mode = MODES["gru"]
+    _spelling = spelling.CONV_GRU
     _default_prefix = "ConvGRU_"

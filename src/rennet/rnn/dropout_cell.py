@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import symbol
 from .._cells.sequences import in_form, is_merged
-from ..base import ArgumentError
+from ..base import expect_rate
 from ..symbol import Symbol
 from .cell import BaseRNNCell, RNNParams
 
@@ -26,9 +26,7 @@ class DropoutCell(BaseRNNCell):
 
     def __init__(self, dropout: float, prefix: str = "dropout_", params: RNNParams | None = None) -> None:
         super().__init__(prefix, params)
-        if not isinstance(dropout, int | float) or not 0 <= dropout < 1:
-            raise ArgumentError(f"DropoutCell: dropout: expected a rate in [0, 1), got {dropout!r}")
-        self.dropout = dropout
+        self.dropout = expect_rate("DropoutCell: dropout", dropout)
 
     @property
     def state_info(self) -> list[dict[str, Any]]:

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import reprlib
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from functools import partial
+from itertools import islice
+from numbers import Integral
+from typing import Any
 
-from ..base import ArgumentError, one_of
+from ..base import ArgumentError, expect, expect_number, one_of, shown
+from .collector import paused_collector
+
+RUN = 1 << 15
+"""Sentences after which the collector of cyclic garbage, which they may come with, has its turn."""
 
 
 class _Numbers(dict[str, int]):
@@ -59,7 +68,8 @@ def encode_sentences(
     Raises
     ------
     ArgumentError
-        If a word is unknown and was not to be; if the arguments contradict each other.
+        If a word is unknown and was not to be; if the arguments contradict each other; if something is no sentence,
+        no word (which anything hashable may be) or no vocabulary.
 
     Examples
     --------
@@ -69,6 +79,8 @@ def encode_sentences(
     ([[5]], {'a': 5})
     """
     what = _what_to_do(vocab, unknown_token, unknown)
+    _check(sentences, vocab, {"invalid_label": invalid_label, "start_label": start_label})
+    _check_words({"invalid_key": invalid_key, "unknown_token": unknown_token})
     given = {invalid_key: invalid_label} if vocab is None else vocab
     free = start_label if vocab is None else max([start_label - 1, invalid_label, *given.values()]) + 1
     if what == "map" and unknown_token is not None and unknown_token not in given:
@@ -87,14 +99,75 @@ def encode_sentences(
         )
 
     if what == "skip":
-        return [[given[word] for word in sentence if word in given] for sentence in sentences], given
+        return _in_runs(sentences, lambda sentence: map(given.__getitem__, filter(given.__contains__, sentence))), given
     of_unknown = given[unknown_token] if what == "map" and unknown_token is not None else invalid_label
     missing = {"map": lambda word: of_unknown, "raise": refuse, "add": add}[what]
     numbers = _Numbers(given, missing)
-    look_up = numbers.__getitem__
-    result = [list(map(look_up, sentence)) for sentence in sentences]
+    result = _in_runs(sentences, partial(map, numbers.__getitem__))
     given.update(numbers)
     return result, given
+
+
+def _in_runs(sentences: Iterable[Any], encode: Callable[[Any], Iterable[int]]) -> list[list[int]]:
+    """Every sentence encoded, each before the next one is asked for."""
+    result: list[list[int]] = []
+    rest = iter(sentences)
+    sentence, reached = None, -1
+    while reached < len(result):
+        reached = len(result)
+        try:
+            with paused_collector():
+                for sentence in islice(rest, RUN):
+                    result.append(list(encode(sentence)))
+        except TypeError as error:
+            wrong = _what_is_wrong(sentence, error)
+            if not wrong:  # the error is that of the caller's own iterator
+                raise
+            raise ArgumentError(f"encode_sentences: sentences[{len(result)}]: expected {wrong}") from error
+    return result
+
+
+def _what_is_wrong(sentence: Any, error: TypeError) -> str:
+    """What was expected of a sentence and what came, or nothing."""
+    if not _is_iterable(sentence):
+        return f"the words of a sentence, got {reprlib.repr(sentence)}"
+    if isinstance(sentence, Iterator):  # what it gave is gone; Python's text is left
+        return f"words; {error}" if "unhashable" in str(error) else ""
+    bad = next((word for word in sentence if not _is_hashable(word)), None)
+    return "" if bad is None else f"words, got {reprlib.repr(bad)} among them"
+
+
+def _is_iterable(value: Any) -> bool:
+    try:
+        iter(value)
+    except TypeError:
+        return False
+    return True
+
+
+def _is_hashable(value: Any) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
+
+
+def _check(sentences: Any, vocab: Any, labels: dict[str, Any]) -> None:
+    if not _is_iterable(sentences):
+        raise ArgumentError(f"encode_sentences: sentences: expected a list of lists of words, got {shown(sentences)}")
+    for argument, label in labels.items():
+        expect(f"encode_sentences: {argument}", label, Integral, "a whole number")
+    known = {} if vocab is None else vocab
+    expect("encode_sentences: vocab", known, MutableMapping, "a dict of words to numbers")
+    for word, number in known.items():
+        expect_number(f"encode_sentences: vocab[{word!r}]", number)
+
+
+def _check_words(words: dict[str, Any]) -> None:
+    for argument, word in words.items():
+        if not _is_hashable(word):
+            raise ArgumentError(f"encode_sentences: {argument}: expected a word, got {shown(word)}")
 
 
 def _what_to_do(vocab: dict[str, int] | None, unknown_token: str | None, unknown: str | None) -> str:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from numbers import Integral
 from typing import Any
+
+import numpy as np
 
 from .. import initializer, symbol
 from .._cells.sequences import as_merged, in_form, time_axis
 from .._cells.states import expect_states
 from .._recurrence.layout import Layout, Part
 from .._recurrence.modes import MODES
-from ..base import ArgumentError, ShapeError, one_of
+from ..base import ArgumentError, ShapeError, expect, expect_number, expect_rate, expect_whole, one_of
 from ..ndarray import NDArray, concatenate
 from ..symbol import Symbol
 from .basic_cells import GRUCell, LSTMCell, RNNCell
-from .cell import BaseRNNCell, RNNParams, Weights, expect_units, take_weight
+from .cell import BaseRNNCell, RNNParams, Weights, expect_weights, take_weight
 from .containers import BidirectionalCell, SequentialRNNCell
 from .dropout_cell import DropoutCell
 
@@ -66,9 +69,12 @@ class FusedRNNCell(BaseRNNCell):
         params: RNNParams | None = None,
     ) -> None:
         one_of("FusedRNNCell: mode", mode, MODES)
-        expect_units("FusedRNNCell", num_hidden)
-        if not isinstance(dropout, int | float) or not 0 <= dropout < 1:
-            raise ArgumentError(f"FusedRNNCell: dropout: expected a rate in [0, 1), got {dropout!r}")
+        expect_whole("FusedRNNCell: num_hidden", num_hidden, 1)
+        expect_whole("FusedRNNCell: num_layers", num_layers, 1)
+        expect_rate("FusedRNNCell: dropout", dropout)
+        expect_number("FusedRNNCell: forget_bias", forget_bias)
+        for flag, value in (("bidirectional", bidirectional), ("get_next_state", get_next_state)):
+            expect(f"FusedRNNCell: {flag}", value, (bool, np.bool_, Integral), "True or False")
         super().__init__(prefix=f"{mode}_" if prefix is None else prefix, params=params)
         self._num_hidden, self._num_layers, self._mode = num_hidden, num_layers, mode
         self._bidirectional, self._dropout, self._get_next_state = bidirectional, dropout, get_next_state
@@ -97,7 +103,7 @@ class FusedRNNCell(BaseRNNCell):
 
     def unpack_weights(self, args: Mapping[str, NDArray]) -> Weights:
         """The vector cut into the matrices and biases of each layer, direction and gate, as `unfuse`'s cells unpack."""
-        args = dict(args)
+        args = expect_weights("unpack_weights", args)
         prefix = self._weights_prefix
         if f"{prefix}parameters" not in args and prefix + self._first_weight in args:
             return args  # done already, by a cell that shares these parameters
@@ -111,7 +117,7 @@ class FusedRNNCell(BaseRNNCell):
 
     def pack_weights(self, args: Mapping[str, NDArray]) -> Weights:
         """The reverse of `unpack_weights`."""
-        args = dict(args)
+        args = expect_weights("pack_weights", args)
         prefix = self._weights_prefix
         if f"{prefix}parameters" in args and prefix + self._first_weight not in args:
             return args  # done already, by a cell that shares these parameters
@@ -172,6 +178,7 @@ class FusedRNNCell(BaseRNNCell):
         return in_form(symbol, length, output, layout, merge_outputs), states
 
     def _apply(self, data: Symbol, states: Any, state_outputs: bool, name: str) -> tuple[Symbol, list[Any]]:
+        self._expect_bare()
         names = ("state", "state_cell")[: MODES[self._mode].states]
         states = expect_states("FusedRNNCell", states, len(names))
         rnn = symbol.RNN(

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .._cells.gated import CellWeights
 from .._cells.states import expect_states
 from .._recurrence.modes import MODES
+from ..base import expect, expect_whole
 from ..symbol import Symbol
-from .cell import BaseRNNCell, RNNParams, expect_units
+from . import spelling
+from .cell import BaseRNNCell, RNNParams
 
 
 class GatedCell(BaseRNNCell):
     """A cell whose step is a row of the table of recurrences over two projections."""
 
     _mode = MODES["rnn_tanh"]
+    _spelling = spelling.ELMAN
 
     def __init__(
         self, num_hidden: int, prefix: str, params: RNNParams | None, initializers: CellWeights | None = None
     ) -> None:
-        expect_units(type(self).__name__, num_hidden)
+        expect_whole(f"{type(self).__name__}: num_hidden", num_hidden, 1)
         super().__init__(prefix=prefix, params=params)
         self._num_hidden = num_hidden
         for name in CellWeights._fields:
@@ -42,6 +46,13 @@ class GatedCell(BaseRNNCell):
 
     def _begin_step(self, states: Any) -> tuple[list[Symbol], CellWeights, str]:
         """The states as a list, the parameters, and the prefix of the step's names."""
+        self._expect_bare()
         states = expect_states(type(self).__name__, states, self._mode.states)
         self._counter += 1
         return states, CellWeights(self._iW, self._iB, self._hW, self._hB), f"{self._prefix}t{self._counter}_"
+
+
+def expect_activation(owner: str, activation: Any) -> Any:
+    """The activation, if it is a name or can be called."""
+    mend = "such as 'tanh' or 'relu', or a function of a symbol"
+    return expect(f"{owner}: activation", activation, (str, Callable), "a name or something that can be called", mend)

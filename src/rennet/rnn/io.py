@@ -5,15 +5,22 @@ from __future__ import annotations
 import functools
 import itertools
 import logging
+import reprlib
 import zlib
-from collections.abc import Mapping, Sequence
+from array import array
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence, Sized
+from numbers import Integral
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from .. import ndarray
-from ..base import ArgumentError, is_whole, one_of
+from .._dtypes import element_type
+from ..base import ArgumentError, expect, expect_number, expect_whole, is_whole, one_of, shown
 from ..io import DataBatch, DataDesc, DataIter
+from .collector import paused_collector
 from .shuffle import Shuffle
 
 
@@ -25,7 +32,7 @@ class BucketSentenceIter(DataIter):
 
     Parameters
     ----------
-    sentences : list of list of int
+    sentences : iterable of list of int
         Encoded sentences.
     batch_size : int
         Rows of a batch.
@@ -48,6 +55,12 @@ class BucketSentenceIter(DataIter):
         by ``numpy.random``, as in MXNet.
     shuffle : bool
         Whether the order changes from epoch to epoch.
+
+    Raises
+    ------
+    ArgumentError
+        If there is not one batch; if `dtype` cannot hold a token or `invalid_label` as it is; if an argument is nothing
+        that it can be.
     """
 
     def __init__(
@@ -65,18 +78,18 @@ class BucketSentenceIter(DataIter):
         seed: int | None = None,
         shuffle: bool = True,
     ) -> None:
-        if not is_whole(batch_size, 1):
-            raise ArgumentError(
-                f"BucketSentenceIter: batch_size: expected a whole number of at least 1, got {batch_size!r}"
-            )
-        super().__init__(batch_size)
+        super().__init__(expect_whole("BucketSentenceIter: batch_size", batch_size, 1))
         self._last_batch = one_of("BucketSentenceIter: last_batch", last_batch, ("discard", "keep", "pad"))
+        if seed is not None:
+            expect("BucketSentenceIter: seed", seed, Integral, "a whole number")
         self._shuffle = Shuffle(seed) if shuffle else None
-        if sorted(layout) != ["N", "T"]:
+        if layout not in ("NT", "TN"):
             raise ArgumentError(f"BucketSentenceIter: layout: expected 'NT' or 'TN', got {layout!r}")
-        lengths = np.fromiter(map(len, sentences), np.int64, len(sentences))
+        expect_number("BucketSentenceIter: invalid_label", invalid_label)
+        sentences = _as_sentences(sentences)
+        lengths = _lengths(sentences)
         sizes = _frequent_lengths(lengths, batch_size) if buckets is None else _as_sizes(buckets)
-        rows = _padded(sentences, lengths, sizes, invalid_label, dtype)
+        rows = _padded(sentences, lengths, sizes, invalid_label, _numpy_type(dtype))
         self.buckets = [size for size, filled in zip(sizes, rows, strict=True) if len(filled)]
         if not self.buckets:
             raise ArgumentError(
@@ -96,12 +109,13 @@ class BucketSentenceIter(DataIter):
         self.default_bucket_key = max(self.buckets)
         self.provide_data = [self._describe(data_name, self.default_bucket_key)]
         self.provide_label = [self._describe(label_name, self.default_bucket_key)]
-        self.idx = [
-            (place, start)
-            for place, filled in enumerate(self.data)
-            for start in range(0, len(filled), batch_size)
-            if last_batch != "discard" or start + batch_size <= len(filled)
-        ]
+        with paused_collector():
+            self.idx = [
+                (place, start)
+                for place, filled in enumerate(self.data)
+                for start in range(0, len(filled), batch_size)
+                if last_batch != "discard" or start + batch_size <= len(filled)
+            ]
         if not self.idx:
             raise ArgumentError(
                 f"BucketSentenceIter: no bucket holds a batch of {batch_size}; the fullest has "
@@ -134,11 +148,11 @@ class BucketSentenceIter(DataIter):
             data = rows[order]
             lacking = -len(data) % self.batch_size
             if lacking and self._last_batch == "pad":
-                data = np.concatenate([data, np.full((lacking, data.shape[1]), self.invalid_label, self.dtype)])
+                data = np.concatenate([data, np.full((lacking, data.shape[1]), self.invalid_label, data.dtype)])
             label = np.full_like(data, self.invalid_label)
             label[:, :-1] = data[:, 1:]
-            self.nddata.append(ndarray.array(data, dtype=self.dtype))
-            self.ndlabel.append(ndarray.array(label, dtype=self.dtype))
+            self.nddata.append(ndarray.array(data, dtype=data.dtype))
+            self.ndlabel.append(ndarray.array(label, dtype=data.dtype))
 
     def next(self) -> DataBatch:
         """The next batch."""
@@ -199,11 +213,46 @@ class BucketSentenceIter(DataIter):
         return functools.reduce(lambda digest, rows: zlib.crc32(rows.tobytes(), digest), self.data, 0)
 
 
-def _as_sizes(buckets: Sequence[int]) -> list[int]:
-    sizes = list(buckets)
+def _as_sentences(sentences: Any) -> Sequence[Sequence[int]]:
+    """The sentences of any iterable, so that they can be gone through twice."""
+    if isinstance(sentences, Sequence | np.ndarray) and not _is_single(sentences):
+        return sentences  # pyright: ignore[reportReturnType]
+    if _is_single(sentences) and isinstance(sentences, np.ndarray):
+        raise ArgumentError("BucketSentenceIter: sentences: expected a list of lists of numbers, got a single number")
+    return list(expect("BucketSentenceIter: sentences", sentences, Iterable, "a list of lists of numbers"))
+
+
+def _is_single(value: Any) -> bool:
+    """Is it no sequence of anything, arrays without an axis included."""
+    return not isinstance(value, Sized) or (isinstance(value, np.ndarray) and value.ndim == 0)
+
+
+def _lengths(sentences: Sequence[Sequence[int]]) -> np.ndarray[Any, Any]:
+    try:
+        return np.fromiter(map(len, sentences), np.int64, len(sentences))
+    except TypeError as error:
+        place, sentence = next((n, each) for n, each in enumerate(sentences) if _is_single(each))
+        raise ArgumentError(
+            f"BucketSentenceIter: sentences[{place}]: expected a list of numbers, got {reprlib.repr(sentence)}"
+        ) from error
+
+
+def _as_sizes(buckets: Any) -> list[int]:
+    sizes = list(buckets) if isinstance(buckets, Iterable) else []
+    given = sizes if isinstance(buckets, Iterable) else shown(buckets)
     if not sizes or not all(is_whole(size, 1) for size in sizes):
-        raise ArgumentError(f"BucketSentenceIter: buckets: expected lengths of at least 1, got {sizes!r}")
+        raise ArgumentError(f"BucketSentenceIter: buckets: expected lengths of at least 1, got {given}")
     return sorted(sizes)
+
+
+def _numpy_type(dtype: Any) -> np.dtype[Any]:
+    try:
+        kind = element_type(dtype)
+    except ArgumentError as error:
+        raise ArgumentError(f"BucketSentenceIter: {error}") from error
+    if kind.name == "bfloat16":
+        raise ArgumentError("BucketSentenceIter: dtype: NumPy, which lays the batches out, has no bfloat16")
+    return kind.numpy
 
 
 def _padded(
@@ -211,35 +260,49 @@ def _padded(
     lengths: np.ndarray[Any, Any],
     sizes: Sequence[int],
     invalid_label: int,
-    dtype: Any,
+    dtype: np.dtype[Any],
 ) -> list[np.ndarray[Any, Any]]:
     """For each size the sentences that it is the smallest to hold, filled up with `invalid_label`."""
-    flat = np.asarray(list(itertools.chain.from_iterable(sentences)) or [0])
-    if flat.dtype.kind not in "iuf":
-        raise ArgumentError(f"BucketSentenceIter: sentences: expected lists of numbers, got {flat.dtype}")
-    tokens = _exactly(flat, dtype)
     (padding,) = _exactly(np.asarray([invalid_label]), dtype)
+    tokens = np.append(_exactly(_flat(sentences), dtype), np.full(max(sizes), padding))
     starts = np.cumsum(lengths) - lengths
     places = np.searchsorted(sizes, lengths)
     found = []
     for place, size in enumerate(sizes):
         rows = np.flatnonzero(places == place)
-        filled = np.full((len(rows), size), padding, dtype)
-        inside = np.arange(size) < lengths[rows, None]
-        filled[inside] = tokens[(starts[rows, None] + np.arange(size))[inside]]
+        filled = sliding_window_view(tokens, size)[starts[rows]]  # with what follows each sentence
+        filled[np.arange(size) >= lengths[rows, None]] = padding
         found.append(filled)
     return found
 
 
-def _exactly(numbers: np.ndarray[Any, Any], dtype: Any) -> np.ndarray[Any, Any]:
+def _flat(sentences: Sequence[Sequence[int]]) -> np.ndarray[Any, Any]:
+    """All tokens in one array."""
+    whole = array("q")
+    try:
+        # the common case, lists of whole numbers, without a list of all of them
+        deque(map(whole.fromlist, sentences), maxlen=0)  # pyright: ignore[reportArgumentType]
+        return np.asarray(whole)
+    except (TypeError, OverflowError):
+        pass
+    try:
+        flat = np.asarray(list(itertools.chain.from_iterable(sentences)))
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"BucketSentenceIter: sentences: expected lists of numbers; {error}") from error
+    if flat.ndim != 1 or flat.dtype.kind not in "biuf":
+        kind = flat.dtype if flat.ndim == 1 else "lists of lists"
+        raise ArgumentError(f"BucketSentenceIter: sentences: expected lists of numbers, got {kind}")
+    return flat
+
+
+def _exactly(numbers: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
     """The numbers in this element type, which must hold them as they are."""
     with np.errstate(over="ignore", invalid="ignore"):
         cast = numbers.astype(dtype)
     wrong = np.flatnonzero(cast != numbers)
     if len(wrong):
         raise ArgumentError(
-            f"BucketSentenceIter: dtype {np.dtype(dtype)} cannot hold {numbers[wrong[0]]}; "
-            "pass dtype='int32' or 'int64'"
+            f"BucketSentenceIter: dtype {dtype} cannot hold {numbers[wrong[0]]}; pass dtype='int32' or 'int64'"
         )
     return cast
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -9,8 +10,8 @@ from typing import Any
 from .. import symbol
 from .._cells.compositions import add_residual, unroll_with_residual
 from .._cells.states import expect_states
-from .._cells.zoneout import zoned
-from ..base import ArgumentError, NotSupportedError
+from .._cells.zoneout import zoned_step
+from ..base import NotSupportedError, expect, expect_rate
 from ..ndarray import NDArray
 from ..symbol import Symbol
 from .cell import BaseRNNCell, RNNParams, Weights
@@ -19,10 +20,23 @@ from .dropout_cell import DropoutCell
 from .fused_cell import FusedRNNCell
 
 
+def _with_the_cell_bare(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A modifier's method, during which the cell inside can be used."""
+
+    @functools.wraps(method)
+    def run(self: ModifierCell, *args: Any, **kwargs: Any) -> Any:
+        self._expect_bare()
+        with self._laid_bare():
+            return method(self, *args, **kwargs)
+
+    return run
+
+
 class ModifierCell(BaseRNNCell):
     """Base of the cells that wrap another one and use its parameters.
 
-    Once wrapped, the cell inside makes no begin states by itself: those of the cell around it are meant.
+    Once wrapped, the cell inside neither steps nor makes begin states by itself: those of the cell around it are meant.
+    A subclass may use `base_cell` freely in its `__call__`, `unroll` and `begin_state`.
 
     Parameters
     ----------
@@ -30,10 +44,15 @@ class ModifierCell(BaseRNNCell):
         The cell inside.
     """
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        # so that subclasses, those of users among them, need not know that the cell inside refuses to be used
+        super().__init_subclass__(**kwargs)
+        for name in ("__call__", "unroll", "begin_state"):
+            if name in vars(cls):
+                setattr(cls, name, _with_the_cell_bare(vars(cls)[name]))
+
     def __init__(self, base_cell: BaseRNNCell) -> None:
-        if not isinstance(base_cell, BaseRNNCell):
-            raise ArgumentError(f"{type(self).__name__}: base_cell: expected a cell, got {type(base_cell).__name__}")
-        self.base_cell = base_cell
+        self.base_cell = expect(f"{type(self).__name__}: base_cell", base_cell, BaseRNNCell, "a cell")
         super().__init__(prefix=base_cell._prefix, params=base_cell.params)
         base_cell._modified = True
 
@@ -162,9 +181,8 @@ class ZoneoutCell(ModifierCell):
         zoneout_states: float = 0.0,
         expectation: bool = False,
     ) -> None:
-        for what, rate in (("zoneout_outputs", zoneout_outputs), ("zoneout_states", zoneout_states)):
-            if not 0 <= rate < 1:
-                raise ArgumentError(f"ZoneoutCell: {what}: expected a rate in [0, 1), got {rate!r}")
+        expect_rate("ZoneoutCell: zoneout_outputs", zoneout_outputs)
+        expect_rate("ZoneoutCell: zoneout_states", zoneout_states)
         if isinstance(base_cell, FusedRNNCell):
             raise NotSupportedError(
                 "ZoneoutCell: base_cell: a FusedRNNCell hides its steps; wrap cell.unfuse(), which takes its weights"
@@ -213,18 +231,8 @@ class ZoneoutCell(ModifierCell):
         old = expect_states("ZoneoutCell", states, len(self.state_info))
         output, after = self.base_cell(inputs, old)
         new = expect_states(type(self.base_cell).__name__, after, len(old))
-        hidden = next((place for place, state in enumerate(new) if state._outputs == output._outputs), None)
-        rates = [self.zoneout_states] * len(new)
-        if hidden is not None:
-            rates[hidden] = self.zoneout_outputs or self.zoneout_states
-        states = [
-            zoned(symbol, fresh, stale, rate, self.expectation)
-            for fresh, stale, rate in zip(new, old, rates, strict=True)
-        ]
-        if hidden is not None:
-            return states[hidden], states
-        before = symbol.zeros_like(output) if self._prev_output is None else self._prev_output
-        output = zoned(symbol, output, before, self.zoneout_outputs, self.expectation)
+        rates = self.zoneout_outputs, self.zoneout_states
+        output, states = zoned_step(symbol, output, new, old, self._prev_output, *rates, self.expectation)
         self._prev_output = output
         return output, states
 
@@ -239,6 +247,13 @@ class ZoneoutCell(ModifierCell):
         """See `BaseRNNCell.unroll`."""
         self.reset()
         container = self._container()
-        if container is None:
+        if container is None or (isinstance(container, ResidualCell) and _can_be_stepped(container)):
+            # a residual cell is unrolled step by step too, so that its merged outputs have MXNet's name
             return super().unroll(length, inputs, begin_state, layout, merge_outputs)
         return container.unroll(length, inputs, begin_state, layout, merge_outputs)
+
+
+def _can_be_stepped(cell: BaseRNNCell) -> bool:
+    """Whether no cell inside needs the whole sequence."""
+    inside = [cell.base_cell] if isinstance(cell, ModifierCell) else getattr(cell, "_cells", [])
+    return not isinstance(cell, BidirectionalCell) and all(_can_be_stepped(each) for each in inside)
