@@ -16,6 +16,7 @@ from ._dtypes import element_type
 from ._ops.catalogue import OPERATORS
 from ._ops.custom import DEFINITIONS, Names
 from ._ops.inference import Known, from_public, to_public, unify
+from .autograd.function import differentiable_once
 from .base import ArgumentError, MXNetError, NotSupportedError, ShapeError
 from .context import Context, context_of
 from .ndarray import NDArray
@@ -363,19 +364,4 @@ class _Function(torch.autograd.Function):
         saved, wanted = ctx.saved_tensors, ctx.needs_input_grad[3:]
         with torch.no_grad():
             found = ctx.run.backward(gradients, saved, ctx.like, wanted, ctx.states)
-        if torch.is_grad_enabled():
-            causes = [tensor for tensor in (*gradients, *saved) if tensor is not None and tensor.requires_grad]
-            found = [_Once.apply(each, *causes) if each is not None and causes else each for each in found]
-        return None, None, None, *found
-
-
-class _Once(torch.autograd.Function):
-    """A gradient that was computed by user code, and is nothing that can be differentiated again."""
-
-    @staticmethod
-    def forward(ctx: Any, gradient: Tensor, *causes: Tensor) -> Tensor:
-        return gradient.view_as(gradient)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Any:
-        raise NotSupportedError("a custom operator's gradient cannot be differentiated: backward is not recorded")
+        return None, None, None, *differentiable_once(found, (*gradients, *saved), "a custom operator's gradient")

@@ -5,12 +5,26 @@ from __future__ import annotations
 import torch
 
 from .context import Context
-from .ndarray.random import exponential, gamma, multinomial, normal, poisson, randint, randn, shuffle, uniform
+from .ndarray.random import (
+    exponential,
+    gamma,
+    generalized_negative_binomial,
+    multinomial,
+    negative_binomial,
+    normal,
+    poisson,
+    randint,
+    randn,
+    shuffle,
+    uniform,
+)
 
 __all__ = [
     "exponential",
     "gamma",
+    "generalized_negative_binomial",
     "multinomial",
+    "negative_binomial",
     "normal",
     "poisson",
     "randint",

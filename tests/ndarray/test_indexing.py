@@ -87,6 +87,48 @@ def test_advanced(drawn: tuple[tuple[int, ...], Any]) -> None:
         _check(shape, key, tuple(mx.nd.array(p, dtype=dtype) if isinstance(p, list) else p for p in key))
 
 
+@st.composite
+def mixed(draw: st.DrawFn) -> tuple[tuple[int, ...], Any]:
+    """Masks, index arrays, numbers, slices, new axes and an ellipsis, in any order. No element is written twice."""
+    shape = draw(shapes)
+    count, axis, key = draw(st.integers(1, 3)), 0, []
+    masked = False
+    while axis < len(shape) and draw(st.integers(0, 4)):
+        size = shape[axis]
+        kind = draw(st.sampled_from(["array", "mask", "slice", "number", "new axis", "ellipsis"]))
+        if kind == "new axis":
+            key.append(None)
+            continue
+        if kind == "ellipsis" and Ellipsis not in [part for part in key if part is Ellipsis]:
+            key.append(Ellipsis)
+            axis = max(axis, len(shape) - draw(st.integers(0, len(shape) - axis)))
+            continue
+        if kind == "mask" and not masked and size >= count:
+            order = draw(st.permutations(range(size)))[:count]
+            key.append(np.isin(np.arange(size), order))
+            masked = True
+        elif kind == "array" and size >= count:
+            key.append(np.array(draw(st.permutations(range(size)))[:count]))
+        elif kind == "number":
+            key.append(draw(st.integers(-size, size - 1)))
+        else:
+            key.append(draw(st.slices(size)))
+        axis += 1
+    return shape, tuple(key)
+
+
+@settings(max_examples=500)
+@given(mixed())
+def test_mixed(drawn: tuple[tuple[int, ...], Any]) -> None:
+    shape, key = drawn
+    try:
+        np.zeros(shape)[key]
+    except IndexError:  # masks of other sizes than the axis that the ellipsis left for them
+        return
+    _check(shape, key)
+    _check(shape, key, tuple(mx.nd.array(p, dtype=p.dtype) if isinstance(p, np.ndarray) else p for p in key))
+
+
 @pytest.mark.parametrize(
     "key",
     [

@@ -2,12 +2,16 @@
 
 from typing import TYPE_CHECKING, Any
 
-from . import contrib, random
+from . import contrib, linalg, random, sparse
 from . import generated as _internal
+from . import generated as op
+from .absent import imdecode
 from .array import NDArray, waitall
-from .creation import arange, array, concatenate, empty, eye, from_numpy, from_torch, full, moveaxis, ones, zeros
+from .creation import arange, array, empty, eye, full, linspace, ones, zeros
+from .exchange import from_dlpack, from_numpy, from_torch, to_dlpack_for_read, to_dlpack_for_write
 from .files import load, load_frombuffer, save
 from .generated import *
+from .rearranging import concatenate, moveaxis, split_v2
 
 if TYPE_CHECKING:
 
@@ -23,15 +27,24 @@ __all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
     "contrib",
     "empty",
     "eye",
+    "from_dlpack",
     "from_numpy",
     "from_torch",
     "full",
+    "imdecode",
+    "linalg",
+    "linspace",
     "load",
     "load_frombuffer",
     "moveaxis",
     "ones",
+    "op",
     "random",
     "save",
+    "sparse",
+    "split_v2",
+    "to_dlpack_for_read",
+    "to_dlpack_for_write",
     "waitall",
     "zeros",
     *_internal.__all__,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-import weakref
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,12 +15,16 @@ from .._ops.arithmetic import Arithmetic, Spelling
 from .._ops.catalogue import OPERATORS
 from .._ops.registry import Operator
 from .._state import flags
-from ..base import ArgumentError, MXNetError, ShapeError, numeric_types
+from ..base import ArgumentError, MXNetError, NotSupportedError, ShapeError, numeric_types
 from ..context import Context, context_of, current_context
-from .indexing import put, take, torch_key
+from .indexing import in_order, put, take, torch_key
+from .inplace import InPlace
+from .leaving import Leaving
+from .marking import GRAD_REQS, check_grad_req, mark_variable
+from .running import on_its_own as _on_its_own
+from .running import run
 
-GRAD_REQS = ("write", "add", "null")
-
+__all__ = ["GRAD_REQS", "NDArray", "_on_its_own", "invoke", "mark_variable", "waitall"]
 
 _SPELLINGS = {
     operation: Spelling(f"broadcast_{operation}", f"_{word}_scalar", f"_r{word}_scalar")
@@ -34,7 +37,7 @@ _SPELLINGS = {
 }
 
 
-class NDArray(Arithmetic):
+class NDArray(Arithmetic, InPlace, Leaving):
     """An array on one device.
 
     Wraps a torch tensor without copying (`tensor` gives it back), so that MXNet code and torch code can share memory
@@ -55,7 +58,7 @@ class NDArray(Arithmetic):
     [[3.0, 5.0], [7.0, 9.0]]
     """
 
-    __slots__ = ("__weakref__", "_ctx", "_grad", "_grad_req", "_recorded", "_tensor")
+    __slots__ = ("__weakref__", "_ctx", "_fresh_grad", "_grad", "_grad_req", "_recorded", "_tensor")
     _spellings = _SPELLINGS
     __array_priority__ = 1000.0
 
@@ -66,6 +69,8 @@ class NDArray(Arithmetic):
         self._ctx = ctx or context_of(tensor.device)
         self._grad: NDArray | None = None
         self._grad_req = "null"
+        # whether a gradient has arrived since somebody, such as a trainer, set this to False
+        self._fresh_grad = False
         # whether it came out of recorded operators, even ones that let no gradient through
         self._recorded = False
 
@@ -120,51 +125,6 @@ class NDArray(Arithmetic):
         shape = "x".join(str(size) for size in self.shape)
         return f"\n{self.asnumpy()!s}\n<NDArray {shape} @{self._ctx}>"
 
-    def __bool__(self) -> bool:
-        if self.size == 1:
-            return bool(self.asscalar())
-        if self.size == 0:
-            return False
-        raise ValueError(f"the truth of an array of shape {self.shape} is ambiguous; it has {self.size} elements")
-
-    def __float__(self) -> float:
-        return float(self.asscalar())
-
-    def __int__(self) -> int:
-        return int(self.asscalar())
-
-    def __index__(self) -> int:
-        if self.size == 1 and not self._tensor.is_floating_point():
-            return int(self.asscalar())
-        raise TypeError("only an integer array of one element can be an index")
-
-    # leaving
-
-    def asnumpy(self) -> np.ndarray[Any, Any]:
-        """A copy as a NumPy array (bfloat16 as float32)."""
-        tensor = self._tensor.detach()
-        if tensor.dtype == torch.bfloat16:
-            tensor = tensor.float()
-        return tensor.cpu().numpy().copy()
-
-    def asscalar(self) -> Any:
-        """The only element, as a NumPy scalar."""
-        if self.size != 1:
-            raise ValueError(f"asscalar: expected one element, got shape {self.shape}")
-        return self.asnumpy().reshape(-1)[0]
-
-    item = asscalar
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        values = self.asnumpy()
-        return values if dtype is None else values.astype(dtype)
-
-    def __dlpack__(self, **kwargs: Any) -> Any:
-        return self._tensor.detach().__dlpack__(**kwargs)
-
-    def __dlpack_device__(self) -> Any:
-        return self._tensor.__dlpack_device__()
-
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (self._tensor.detach(), self._ctx)
 
@@ -173,7 +133,7 @@ class NDArray(Arithmetic):
     def copy(self) -> NDArray:
         """A new array with the same values."""
         with torch.set_grad_enabled(flags.recording):
-            return NDArray(self._tensor.clone(), self._ctx)
+            return self._like(self._tensor.clone())
 
     def __deepcopy__(self, memo: Any) -> NDArray:
         return NDArray(self._tensor.detach().clone(), self._ctx)
@@ -182,7 +142,9 @@ class NDArray(Arithmetic):
         """The values written into another array, or into a new one on another device."""
         if isinstance(other, Context):
             with torch.set_grad_enabled(flags.recording):
-                return NDArray(self._tensor.to(other.torch_device, copy=True), other)
+                return self._like(self._tensor.to(other.torch_device, copy=True), other)
+        if not isinstance(other, NDArray):
+            raise ArgumentError(f"copyto: expected an NDArray or a Context, got {type(other).__name__}")
         if other.shape != self.shape:
             raise ShapeError(f"copyto: expected a target of shape {self.shape}, got {other.shape}")
         other[:] = self
@@ -190,6 +152,8 @@ class NDArray(Arithmetic):
 
     def as_in_context(self, context: Context) -> NDArray:
         """This array if it is there already, otherwise a copy on that device."""
+        if not isinstance(context, Context):
+            raise ArgumentError(f"as_in_context: expected a Context such as mx.cpu(0), got {context!r}")
         return self if context == self._ctx else self.copyto(context)
 
     as_in_ctx = as_in_context
@@ -200,21 +164,67 @@ class NDArray(Arithmetic):
         if not copy and kind == self._tensor.dtype:
             return self
         with torch.set_grad_enabled(flags.recording):
-            return NDArray(self._tensor.to(kind, copy=True), self._ctx)
+            return self._like(self._tensor.to(kind, copy=True))
 
-    def detach(self) -> NDArray:
-        """The same memory, outside the recorded graph."""
-        return NDArray(self._tensor.detach(), self._ctx)
+    def tostype(self, stype: str) -> NDArray:
+        """A copy with the storage type `stype`, of which there is one: ``'default'``, which is dense.
+
+        Raises
+        ------
+        NotSupportedError
+            For ``'csr'`` and ``'row_sparse'``.
+        """
+        if stype in ("csr", "row_sparse"):
+            raise NotSupportedError(
+                f"tostype: there are no sparse arrays, so none of type {stype!r}; stay with 'default'"
+            )
+        if stype != "default":
+            raise ArgumentError(f"tostype: expected 'default', got {stype!r}")
+        return self.copy()
+
+    def as_nd_ndarray(self) -> NDArray:
+        """This array, which is one of ``mx.nd`` already."""
+        return self
+
+    def as_np_ndarray(self) -> NDArray:
+        """As an array of ``mx.np``, which rennet does not have.
+
+        Raises
+        ------
+        NotSupportedError
+            Always.
+        """
+        raise NotSupportedError("as_np_ndarray: there is no mx.np; stay with mx.nd, or take asnumpy() or .tensor")
 
     def wait_to_read(self) -> None:
         """Wait until the values are there."""
-        _synchronize(self._tensor.device)
+        if self._tensor.device.type == "cuda":
+            torch.cuda.synchronize(self._tensor.device)
+
+    def _like(self, tensor: Tensor, ctx: Context | None = None) -> NDArray:
+        """A tensor that was computed from this array."""
+        made = NDArray(tensor, ctx or self._ctx)
+        made._recorded = flags.recording and self._in_record()
+        return made
 
     # gradients
 
     def attach_grad(self, grad_req: str = "write", stype: str | None = None) -> None:
-        """Make room for a gradient; `autograd.backward` writes or adds it there, by `grad_req`."""
-        _check_grad_req(grad_req)
+        """Make room for a gradient; `autograd.backward` writes or adds it there, by `grad_req`.
+
+        An array that was computed from others while recording is cut off from them: gradients arrive here, and go no
+        further.
+
+        Parameters
+        ----------
+        grad_req : str
+            ``'write'``, ``'add'``, or ``'null'`` for no gradient.
+        stype : str, optional
+            Storage type of the gradient; only ``'default'``, which is dense.
+        """
+        check_grad_req(grad_req)
+        if stype not in (None, "default"):
+            raise NotSupportedError(f"attach_grad: attribute stype: only dense gradients, 'default'; got {stype!r}")
         mark_variable(self, NDArray(torch.zeros_like(self._tensor), self._ctx), grad_req)
 
     @property
@@ -222,33 +232,44 @@ class NDArray(Arithmetic):
         """The gradient's array, if one was attached and wanted."""
         return self._grad
 
+    def detach(self) -> NDArray:
+        """The same memory, outside the recorded graph."""
+        return NDArray(self._tensor.detach(), self._ctx)
+
     def backward(self, out_grad: NDArray | None = None, retain_graph: bool = False, train_mode: bool = True) -> None:
         """Gradients of this array with respect to everything that was marked and recorded."""
         from ..autograd import backward  # the module above this class; it needs NDArray itself
 
         backward([self], None if out_grad is None else [out_grad], retain_graph, train_mode)
 
+    def _in_record(self) -> bool:
+        return self._recorded or self._tensor.requires_grad
+
     # elements
 
     def __getitem__(self, key: Any) -> NDArray:
         with torch.set_grad_enabled(flags.recording):
             result = take(self._tensor, self._key(key))
-        return NDArray(result.reshape(1) if result.dim() == 0 else result, self._ctx)
+            return self._like(result.reshape(1) if result.dim() == 0 else result)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         target = self._tensor
+        recorded = flags.recording and (self._in_record() or (isinstance(value, NDArray) and value._in_record()))
+        if recorded and target.requires_grad and target.is_leaf:
+            raise MXNetError(
+                "assigning, while recording, to an array that has a gradient attached is not supported: "
+                "its gradient would be of values that are gone; write to a copy, or under autograd.pause()"
+            )
         if isinstance(value, NDArray):
             value = value._tensor
-        if flags.recording and (target.requires_grad or (isinstance(value, Tensor) and value.requires_grad)):
-            # it would not be recorded, and its gradient silently be lost
-            raise MXNetError("assigning to an array, or from one, that is being recorded for autograd is not supported")
-        if not isinstance(value, Tensor):
+        elif not isinstance(value, Tensor):
             values = np.asarray(value)
             if values.dtype.kind not in "biuf":
                 raise ArgumentError(f"assignment: expected numbers or an array of numbers, got {value!r}")
-            value = torch.as_tensor(values, dtype=target.dtype)
-        with torch.no_grad():
+            value = torch.as_tensor(in_order(values), dtype=target.dtype)
+        with torch.set_grad_enabled(recorded):
             put(target, self._key(key), value.to(target.device, target.dtype))
+        self._recorded |= recorded
 
     def _key(self, key: Any) -> tuple[Any, ...]:
         parts = key if isinstance(key, tuple) else (key,)
@@ -282,13 +303,20 @@ class NDArray(Arithmetic):
         (result,) = invoke(OPERATORS["transpose"], [self], {"axes": tuple(axes or ())})
         return result
 
-    # arithmetic
+    def split_v2(self, indices_or_sections: int | tuple[int, ...], axis: int = 0, squeeze_axis: bool = False) -> Any:
+        """As `nd.split_v2`."""
+        from .rearranging import split_v2  # the module above this class; it needs NDArray itself
+
+        return split_v2(self, indices_or_sections, axis, squeeze_axis)
+
+    # arithmetic; see also Arithmetic and InPlace
 
     def _with(self, pair: str, scalar: str, other: Any, reflected: bool) -> Any:
         if isinstance(other, (*numeric_types, np.number, np.bool_)):
             return invoke(OPERATORS[scalar], [self], {"scalar": other})[0]
         if isinstance(other, np.ndarray):
-            other = NDArray(torch.as_tensor(other, dtype=self._tensor.dtype), self._ctx)
+            values = torch.as_tensor(in_order(other), dtype=self._tensor.dtype, device=self._tensor.device)
+            other = NDArray(values, self._ctx)
         if not isinstance(other, NDArray):
             return NotImplemented
         return invoke(OPERATORS[pair], [other, self] if reflected else [self, other], {})[0]
@@ -306,26 +334,6 @@ class NDArray(Arithmetic):
 
     def __abs__(self) -> NDArray:
         return invoke(OPERATORS["abs"], [self], {})[0]
-
-    def __iadd__(self, other: Any) -> NDArray:
-        self[:] = self + other
-        return self
-
-    def __isub__(self, other: Any) -> NDArray:
-        self[:] = self - other
-        return self
-
-    def __imul__(self, other: Any) -> NDArray:
-        self[:] = self * other
-        return self
-
-    def __itruediv__(self, other: Any) -> NDArray:
-        self[:] = self / other
-        return self
-
-    def __imod__(self, other: Any) -> NDArray:
-        self[:] = self % other
-        return self
 
     def __getattr__(self, name: str) -> Any:
         # operators whose first input is the array itself are methods too
@@ -346,53 +354,9 @@ def _rebuild(tensor: Tensor, ctx: Context) -> NDArray:
 
 
 def _call_method(array: NDArray, operator: Operator, *args: Any, **kwargs: Any) -> Any:
+    from .calling import call  # the module above this class; it needs NDArray itself
+
     return call(operator, (array, *args), kwargs)
-
-
-def call(operator: Operator, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-    """Run an operator as ``nd.name(*args, **kwargs)`` does: arrays are inputs, everything else attributes, in order."""
-    out, ctx = kwargs.pop("out", None), kwargs.pop("ctx", None)
-    kwargs.pop("name", None)  # graphs have names, arrays do not; begin_state passes one to either
-    arrays: list[NDArray] = []
-    attributes = {key: value for key, value in kwargs.items() if key not in operator.inputs}
-    if operator.variadic:
-        args = args[0] if len(args) == 1 and isinstance(args[0], list | tuple) else args
-        arrays = list(args)
-        attributes["num_args"] = len(arrays)
-    elif operator.open_inputs:
-        named = {key: value for key, value in kwargs.items() if isinstance(value, NDArray)}
-        attributes = {key: value for key, value in kwargs.items() if key not in named}
-        arrays = _inputs_in_use(operator, operator.input_names(operator.parse(attributes)), list(args), named)
-    else:
-        if len(args) > len(operator.inputs) + len(operator.attributes):
-            raise ArgumentError(f"{operator.name}: too many arguments: {len(args)}")
-        attributes.update(zip(operator.attributes, args[len(operator.inputs) :], strict=False))
-        named = {key: kwargs[key] for key in operator.inputs if kwargs.get(key) is not None}
-        given = [arg for arg in args[: len(operator.inputs)] if arg is not None]
-        arrays = _inputs_in_use(operator, operator.input_names(operator.parse(attributes)), given, named)
-    results = invoke(operator, arrays, attributes, ctx=ctx)
-    if out is not None:
-        for target, result in zip([out] if isinstance(out, NDArray) else out, results, strict=True):
-            target[:] = result
-        return out
-    return results[0] if len(results) == 1 else results
-
-
-def _inputs_in_use(operator: Operator, names: Sequence[str], given: list[Any], named: Mapping[str, Any]) -> list[Any]:
-    """The inputs in order: those without a name take the places that the named ones leave."""
-    unused = [key for key in named if key not in names]
-    if unused:
-        raise ArgumentError(
-            f"{operator.name}: input {unused[0]} is not used with these attributes; it has: {', '.join(names)}"
-        )
-    free = [key for key in names if key not in named]
-    if len(given) < len(free):
-        raise ArgumentError(f"{operator.name}: input {free[len(given)]} is missing")
-    if len(given) > len(free):
-        total = len(given) + len(named)
-        raise ArgumentError(f"{operator.name} takes {len(names)} inputs ({', '.join(names)}), got {total}")
-    by_name = {**dict(zip(free, given, strict=True)), **named}
-    return [by_name[key] for key in names]
 
 
 def invoke(
@@ -409,31 +373,12 @@ def invoke(
             raise ArgumentError(f"{operator.name}: input {place}: expected an NDArray, got {type(array).__name__}")
     parsed = operator.parse(attributes)
     where = arrays[0]._ctx if arrays else Context(ctx) if ctx else _context_named(parsed.get("ctx"))
-    run = operator.bind(parsed, flags.training, where.torch_device)
-    with torch.set_grad_enabled(flags.recording):
-        try:
-            result = run(*[array._tensor for array in arrays])
-        except (MXNetError, torch.OutOfMemoryError):
-            raise
-        except (RuntimeError, IndexError, ValueError) as error:
-            shapes = ", ".join(str(array.shape) for array in arrays)
-            raise MXNetError(f"{operator.name} failed on inputs of shapes {shapes}: {error}") from error
-        results = list(result) if isinstance(result, tuple | list) else [result]
-        if not views:
-            given = {array._tensor.untyped_storage().data_ptr() for array in arrays}
-            results = [_on_its_own(tensor, given) for tensor in results]
-    wrapped = [NDArray(t.reshape(1) if t.dim() == 0 else t, where) for t in results]
-    if flags.recording and any(array._recorded or array._tensor.requires_grad for array in arrays):
+    results = run(operator, [array._tensor for array in arrays], parsed, where.torch_device, views)
+    wrapped = [NDArray(tensor, where) for tensor in results]
+    if flags.recording and any(array._in_record() for array in arrays):
         for array in wrapped:
             array._recorded = True
     return wrapped
-
-
-def _on_its_own(tensor: Tensor, given: Container[int]) -> Tensor:
-    """A copy, if the tensor lies in one of the given pieces of memory or shares its own with another result."""
-    if tensor._base is None and tensor.untyped_storage().data_ptr() not in given:
-        return tensor
-    return tensor.clone(memory_format=torch.contiguous_format)
 
 
 def _context_named(text: str | None) -> Context:
@@ -442,38 +387,6 @@ def _context_named(text: str | None) -> Context:
         return current_context()
     kind, _, number = text.rstrip(")").partition("(")
     return Context(kind, int(number or 0))
-
-
-def _check_grad_req(grad_req: str) -> None:
-    if grad_req not in GRAD_REQS:
-        raise ArgumentError(f"grad_req: expected one of {', '.join(GRAD_REQS)}; got {grad_req!r}")
-
-
-def mark_variable(array: NDArray, gradient: NDArray | None, grad_req: str) -> None:
-    """Make `array` a leaf whose gradient is delivered to `gradient` whenever torch has accumulated it."""
-    _check_grad_req(grad_req)
-    leaf = array._tensor.detach()
-    array._tensor, array._grad, array._grad_req = leaf, None if grad_req == "null" else gradient, grad_req
-    if grad_req != "null" and leaf.is_floating_point():  # of whole numbers the gradient is zero, and stays it
-        leaf.requires_grad_()
-        leaf.register_post_accumulate_grad_hook(functools.partial(_deliver, weakref.ref(array)))
-
-
-def _deliver(owner: weakref.ref[NDArray], leaf: Tensor) -> None:
-    array = owner()
-    gradient, leaf.grad = leaf.grad, None
-    if array is None or array._grad is None or gradient is None or array._tensor is not leaf:
-        return
-    with torch.no_grad():
-        if array._grad_req == "add":
-            array._grad._tensor.add_(gradient)
-        else:
-            array._grad._tensor.copy_(gradient)
-
-
-def _synchronize(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def waitall() -> None:

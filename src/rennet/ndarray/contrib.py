@@ -9,7 +9,8 @@ from .._loops import Structure, flatten, iterations, nest, pair
 from .._ops.catalogue import OPERATORS
 from ..base import ArgumentError, ShapeError
 from .array import NDArray, invoke
-from .generated import contrib_functions
+from .finite import isfinite, isinf, isnan
+from .generated import functions_in
 
 if TYPE_CHECKING:
 
@@ -17,10 +18,18 @@ if TYPE_CHECKING:
         """Tells type checkers of the operators, which are made when this is imported."""
 
 
-_GENERATED = contrib_functions()
+_GENERATED = functions_in("contrib")
 globals().update(_GENERATED)
 
-__all__ = ["cond", "foreach", "while_loop", *_GENERATED]  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
+    "cond",
+    "foreach",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "while_loop",
+    *_GENERATED,
+]
 
 
 def foreach(body: Callable[[Any, Any], Any], data: Any, init_states: Any) -> tuple[Any, Any]:

@@ -13,6 +13,7 @@ from .._ops.catalogue import OPERATORS
 from ..base import ArgumentError
 from ..context import Context, current_context
 from .array import NDArray, invoke
+from .indexing import in_order
 
 
 def _shape(shape: int | Sequence[int]) -> tuple[int, ...]:
@@ -20,7 +21,7 @@ def _shape(shape: int | Sequence[int]) -> tuple[int, ...]:
 
 
 def array(source_array: Any, ctx: Context | None = None, dtype: Any = None) -> NDArray:
-    """A new array with the values of a list, a NumPy array, an NDArray or a torch tensor.
+    """A new array with the values of a list, of numbers or arrays, a NumPy array, an NDArray or a torch tensor.
 
     Parameters
     ----------
@@ -41,21 +42,12 @@ def array(source_array: Any, ctx: Context | None = None, dtype: Any = None) -> N
         kind = element_type(dtype).torch
         try:
             values = np.asarray(source_array)
-            tensor = torch.tensor(values, dtype=kind).to(where.torch_device)
+            if values.dtype.kind not in "biuf":
+                raise TypeError(f"its elements are of type {values.dtype}")
+            tensor = torch.tensor(in_order(values), dtype=kind).to(where.torch_device)
         except (TypeError, ValueError) as error:
             raise ArgumentError(f"array: the source is not a regular array of numbers: {error}") from error
     return NDArray(tensor.reshape(1) if tensor.dim() == 0 else tensor, where)
-
-
-def from_torch(tensor: torch.Tensor) -> NDArray:
-    """The tensor as an NDArray, sharing its memory and its place in torch's autograd graph."""
-    return NDArray(tensor)
-
-
-def from_numpy(ndarray: np.ndarray[Any, Any], zero_copy: bool = True) -> NDArray:
-    """A NumPy array as an NDArray, sharing its memory unless `zero_copy` is off."""
-    tensor = torch.from_numpy(ndarray)
-    return NDArray(tensor if zero_copy else tensor.clone())
 
 
 def empty(shape: int | Sequence[int], ctx: Context | None = None, dtype: Any = None) -> NDArray:
@@ -110,19 +102,12 @@ def eye(N: int, M: int = 0, k: int = 0, ctx: Context | None = None, dtype: Any =
     return invoke(OPERATORS["_eye"], [], attributes, ctx=ctx)[0]
 
 
-def concatenate(arrays: Sequence[NDArray], axis: int = 0, always_copy: bool = True) -> NDArray:
-    """The arrays joined along `axis`."""
-    if not always_copy and len(arrays) == 1:
-        return arrays[0]
-    return invoke(OPERATORS["Concat"], arrays, {"dim": axis, "num_args": len(arrays)})[0]
+def linspace(
+    start: float, stop: float, num: int, endpoint: bool = True, ctx: Context | None = None, dtype: Any = None
+) -> NDArray:
+    """`num` numbers at equal distances, from `start` to `stop`, or without `endpoint` to one step before it.
 
-
-def moveaxis(tensor: NDArray, source: int | Sequence[int], destination: int | Sequence[int]) -> NDArray:
-    """Some axes moved to other places, the rest in order."""
-    order = list(range(tensor.ndim))
-    sources = [axis % tensor.ndim for axis in ([source] if isinstance(source, int) else source)]
-    targets = [axis % tensor.ndim for axis in ([destination] if isinstance(destination, int) else destination)]
-    order = [axis for axis in order if axis not in sources]
-    for target, moved in sorted(zip(targets, sources, strict=True)):
-        order.insert(target, moved)
-    return tensor.transpose(order)
+    >>> linspace(0, 1, 4, endpoint=False).asnumpy().tolist()
+    [0.0, 0.25, 0.5, 0.75]
+    """
+    return array(np.linspace(start, stop, num, endpoint=endpoint), ctx, dtype)

@@ -1,4 +1,4 @@
-"""Saving and loading arrays in MXNet's container."""
+"""Saving and loading arrays: in MXNet's container, NumPy's, or safetensors."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import numpy as np
 import torch
 
 from .._dtypes import BY_CODE, element_type
-from .._formats.params_file import Record, read_params, write_params
-from ..base import ArgumentError
+from .._formats.array_record import DENSE_LIMIT, Record
+from .._formats.byte_source import Readable
+from .._formats.containers import Content, read_arrays, write_arrays
+from ..base import ArgumentError, expect
 from .array import NDArray
 
 
@@ -36,8 +38,12 @@ def from_record(record: Record) -> NDArray | None:
     return NDArray(torch.from_numpy(raw))
 
 
-def save(fname: str | os.PathLike[str], data: NDArray | Sequence[NDArray] | Mapping[str, NDArray]) -> None:
-    """Write arrays to a ``.params`` file that real MXNet reads, whole or not at all.
+def save(
+    fname: str | os.PathLike[str],
+    data: NDArray | Sequence[NDArray] | Mapping[str, NDArray],
+    container: str = "params",
+) -> None:
+    """Write arrays to a file, whole or not at all; the same arrays give the same bytes.
 
     Parameters
     ----------
@@ -45,6 +51,9 @@ def save(fname: str | os.PathLike[str], data: NDArray | Sequence[NDArray] | Mapp
         The file.
     data : NDArray, list or dict of str to NDArray
         What to save.
+    container : {'params', 'npz', 'safetensors'}
+        MXNet's own, which real MXNet reads; NumPy's, which has no bfloat16 and calls a list's arrays ``arr_0`` and so
+        on; or safetensors, which needs names.
     """
     if isinstance(data, NDArray):
         data = [data]
@@ -54,20 +63,48 @@ def save(fname: str | os.PathLike[str], data: NDArray | Sequence[NDArray] | Mapp
         if not isinstance(array, NDArray):
             label = names[place] if names else place
             raise ArgumentError(f"save: entry {label!r}: expected an NDArray, got {type(array).__name__}")
-    write_params(fname, names, [to_record(array) for array in arrays])
+    write_arrays(fname, names, [to_record(array) for array in arrays], container)
 
 
-def _assemble(content: tuple[list[str], list[Record]]) -> Any:
-    names, records = content
-    arrays = [from_record(record) for record in records]
-    return dict(zip(names, arrays, strict=True)) if names else arrays
+def _assemble(content: Content) -> Any:
+    arrays = [from_record(record) for record in content.records]
+    return dict(zip(content.names, arrays, strict=True)) if content.names else arrays
 
 
-def load(fname: str | os.PathLike[str]) -> Any:
-    """Read a ``.params`` file: a dict if its arrays have names, otherwise a list. Arrays come to the CPU."""
-    return _assemble(read_params(fname))
+def load(fname: Readable, dense: bool = False, strict: bool = True, dense_limit: int = DENSE_LIMIT) -> Any:
+    """Read arrays: a dict if they have names, otherwise a list. They come to the CPU, wherever they were.
+
+    The container is told by the content: MXNet's ``.params`` of any generation, NumPy's ``.npy`` and ``.npz`` (never
+    unpickled), or safetensors.
+
+    Parameters
+    ----------
+    fname : path, bytes or binary stream
+        A stream is read from where it stands to its end.
+    dense : bool
+        Whether row-sparse and CSR arrays are made dense; otherwise they are an error.
+    strict : bool
+        Whether bytes after the end and names that occur twice are errors (default) or warnings.
+    dense_limit : int
+        Bytes that sparse or compressed arrays together may take beyond those in the file.
+
+    Raises
+    ------
+    FormatError
+        The content is not what its format says, or holds sparse arrays and `dense` was not asked for.
+
+    Examples
+    --------
+    >>> import io
+    >>> load(io.BytesIO(b""))
+    Traceback (most recent call last):
+    rennet.base.FormatError: <stream>, byte 0: file magic: expected 12 01 00 00 00 00 00 00, got nothing. This is no \
+file of MXNet's nd.save.
+    """
+    return _assemble(read_arrays(fname, strict=strict, dense=dense, dense_limit=dense_limit))
 
 
-def load_frombuffer(buf: bytes) -> Any:
+def load_frombuffer(buf: bytes, dense: bool = False, strict: bool = True) -> Any:
     """As `load`, from the file's bytes."""
-    return _assemble(read_params(buf))
+    expect("load_frombuffer: buf", buf, bytes | bytearray | memoryview, "the bytes of a file", "load reads files")
+    return load(buf, dense, strict)

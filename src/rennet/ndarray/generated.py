@@ -11,7 +11,8 @@ from .._ops.documentation import describe
 from .._ops.of_two import ARRAY_FUNCTIONS, function_of_two
 from .._ops.registry import Operator
 from ..base import numeric_types
-from .array import NDArray, call, invoke
+from .array import NDArray, invoke
+from .calling import call
 
 
 def _function(name: str, operator: Operator) -> Any:
@@ -21,9 +22,9 @@ def _function(name: str, operator: Operator) -> Any:
     return describe(generated, name, operator, __name__)
 
 
-def contrib_functions() -> dict[str, Any]:
-    """Those of ``nd.contrib``: the operators whose names begin with ``_contrib_``, without that."""
-    prefix = "_contrib_"
+def functions_in(namespace: str) -> dict[str, Any]:
+    """Those of ``nd.contrib`` or ``nd.linalg``: operators whose names begin with ``_contrib_``, say, without that."""
+    prefix = f"_{namespace}_"
     bare = {name.removeprefix(prefix): operator for name, operator in OPERATORS.items() if name.startswith(prefix)}
     return {name: _function(name, operator) for name, operator in bare.items()}
 

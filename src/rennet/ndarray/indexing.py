@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..base import ShapeError
+from ..base import MXNetError, ShapeError
 
 
 def take(tensor: Tensor, key: tuple[Any, ...]) -> Tensor:
@@ -26,8 +26,16 @@ def put(tensor: Tensor, key: tuple[Any, ...], value: Tensor) -> None:
     try:
         tensor[key] = value
     except RuntimeError as error:
-        expected, got = tuple(tensor[key].shape), tuple(value.shape)
-        raise ShapeError(f"assignment: expected a value that broadcasts to {expected}, got shape {got}") from error
+        expected, got = tuple(tensor.detach()[key].shape), tuple(value.shape)
+        if not _broadcasts(got, expected):
+            raise ShapeError(f"assignment: expected a value that broadcasts to {expected}, got shape {got}") from error
+        raise MXNetError(f"assignment: {error}") from error  # torch will not record it
+
+
+def _broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
+    leading, rest = shape[: -len(target) or len(shape)], shape[-len(target) or len(shape) :]
+    pairs = zip(reversed(rest), reversed(target), strict=False)
+    return all(size == 1 for size in leading) and all(size in (1, wanted) for size, wanted in pairs)
 
 
 def torch_key(key: Any, device: torch.device) -> tuple[Any, ...]:
@@ -43,7 +51,7 @@ def _torch_part(part: Any, device: torch.device) -> Any:
     if isinstance(part, np.integer):
         return int(part)
     if isinstance(part, np.ndarray | list):
-        part = torch.as_tensor(np.asarray(part))
+        part = torch.as_tensor(in_order(np.asarray(part)))
     if isinstance(part, Tensor):
         part = part.to(device)
         return part if part.dtype == torch.bool else part.long()
@@ -75,3 +83,10 @@ def _forwards(tensor: Tensor, key: tuple[Any, ...]) -> tuple[Tensor, tuple[Any, 
             new.append(part)
         axis += _axes(part)
     return tensor, tuple(new)
+
+
+def in_order(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The values as torch takes them: no axis goes backwards, and bytes have the machine's order."""
+    if values.dtype.isnative and all(stride >= 0 for stride in values.strides):
+        return values
+    return values.astype(values.dtype.newbyteorder("="), order="C")

@@ -5,12 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from .._ops.catalogue import OPERATORS
 from ..base import ArgumentError
 from ..context import Context
-from .array import NDArray, call, invoke
+from .array import NDArray, invoke
+from .calling import call
+from .creation import full
 
-__all__ = ["exponential", "gamma", "multinomial", "normal", "poisson", "randint", "randn", "shuffle", "uniform"]
+# what stands in mx.random too; the functions ending in _like do not
+__all__ = [
+    "exponential",
+    "gamma",
+    "generalized_negative_binomial",
+    "multinomial",
+    "negative_binomial",
+    "normal",
+    "poisson",
+    "randint",
+    "randn",
+    "shuffle",
+    "uniform",
+]
 
 
 def _draw(
@@ -101,25 +119,106 @@ def gamma(
 
 
 def exponential(
-    scale: float = 1.0,
+    scale: float | NDArray = 1.0,
     shape: int | Sequence[int] | None = None,
     dtype: Any = None,
     ctx: Context | None = None,
     out: NDArray | None = None,
 ) -> NDArray:
-    """Numbers drawn from an exponential distribution with mean `scale`."""
-    return _draw("_random_exponential", shape, dtype, ctx, out, lam=1.0 / scale)
+    """Numbers drawn from an exponential distribution with mean `scale`, or `shape` of them for each of its elements."""
+    if not isinstance(scale, NDArray):
+        return _draw("_random_exponential", shape, dtype, ctx, out, lam=1.0 / scale)
+    (means,) = _for_each([scale], shape)
+    return _into(out, NDArray(torch.empty_like(means).exponential_() * means, scale.context), dtype)
 
 
 def poisson(
-    lam: float = 1.0,
+    lam: float | NDArray = 1.0,
     shape: int | Sequence[int] | None = None,
     dtype: Any = None,
     ctx: Context | None = None,
     out: NDArray | None = None,
 ) -> NDArray:
-    """Whole numbers drawn from a Poisson distribution with mean `lam`, in a floating-point type."""
-    return _draw("_random_poisson", shape, dtype, ctx, out, lam=lam)
+    """Whole numbers drawn from a Poisson distribution with mean `lam`, in a floating-point type.
+
+    `lam` may be an array: then `shape` numbers are drawn for each of its elements.
+    """
+    if not isinstance(lam, NDArray):
+        return _draw("_random_poisson", shape, dtype, ctx, out, lam=lam)
+    (means,) = _for_each([lam], shape)
+    return _into(out, NDArray(torch.poisson(means), lam.context), dtype)
+
+
+def negative_binomial(
+    k: float | NDArray = 1,
+    p: float | NDArray = 1,
+    shape: int | Sequence[int] | None = None,
+    dtype: Any = None,
+    ctx: Context | None = None,
+    out: NDArray | None = None,
+) -> NDArray:
+    """How often something of probability `p` fails before it has succeeded `k` times, in a floating-point type.
+
+    Both may be arrays: then `shape` numbers are drawn for each pair.
+
+    >>> negative_binomial(3, 1, shape=2).asnumpy().tolist()
+    [0.0, 0.0]
+    """
+    given = _arrays_of("negative_binomial", {"k": k, "p": p}, shape, ctx, out)
+    wanted, chance = _for_each(given, shape if isinstance(k, NDArray) else ())
+    return _into(out, NDArray(_poisson_of_gamma(wanted, (1 - chance) / chance), given[0].context), dtype)
+
+
+def generalized_negative_binomial(
+    mu: float | NDArray = 1,
+    alpha: float | NDArray = 1,
+    shape: int | Sequence[int] | None = None,
+    dtype: Any = None,
+    ctx: Context | None = None,
+    out: NDArray | None = None,
+) -> NDArray:
+    """Whole numbers with mean `mu` and variance ``mu + alpha * mu ** 2``, in a floating-point type.
+
+    Both may be arrays: then `shape` numbers are drawn for each pair. Where `alpha` is 0 the distribution is Poisson's.
+    """
+    given = _arrays_of("generalized_negative_binomial", {"mu": mu, "alpha": alpha}, shape, ctx, out)
+    means, spread = _for_each(given, shape if isinstance(mu, NDArray) else ())
+    some = torch.where(spread > 0, spread, torch.ones_like(spread))
+    drawn = torch.where(spread > 0, _poisson_of_gamma(1 / some, some * means), torch.poisson(means))
+    return _into(out, NDArray(drawn, given[0].context), dtype)
+
+
+def _arrays_of(
+    word: str, parameters: dict[str, Any], shape: int | Sequence[int] | None, ctx: Context | None, out: NDArray | None
+) -> list[NDArray]:
+    """The parameters as arrays: those that they are, or of the shape that is wanted."""
+    arrays = [isinstance(value, NDArray) for value in parameters.values()]
+    if all(arrays):
+        return list(parameters.values())
+    if any(arrays):
+        raise ArgumentError(f"{word}: {' and '.join(parameters)}: expected numbers or NDArrays, not one of each")
+    if out is not None:
+        shape, ctx = out.shape if shape is None else shape, out.context
+    return [full((1,) if shape is None else shape, value, ctx) for value in parameters.values()]
+
+
+def _for_each(parameters: Sequence[NDArray], shape: int | Sequence[int] | None) -> list[Tensor]:
+    """The parameters repeated along new last axes of these sizes."""
+    sizes = () if shape is None else (shape,) if isinstance(shape, int) else tuple(shape)
+    tensors = [parameter.tensor.detach() for parameter in parameters]
+    return [each.reshape(*each.shape, *[1] * len(sizes)).expand(*each.shape, *sizes) for each in tensors]
+
+
+def _poisson_of_gamma(concentration: Tensor, scale: Tensor) -> Tensor:
+    """Whole numbers whose mean is itself drawn: a negative binomial distribution."""
+    return torch.poisson(torch.distributions.Gamma(concentration, 1.0, validate_args=False).sample() * scale)
+
+
+def _into(out: NDArray | None, drawn: NDArray, dtype: Any) -> NDArray:
+    if out is None:
+        return drawn if dtype is None else drawn.astype(dtype, copy=False)
+    out[:] = drawn
+    return out
 
 
 def randint(
@@ -153,3 +252,40 @@ def multinomial(
 def shuffle(data: NDArray, out: NDArray | None = None) -> NDArray:
     """The parts along the first axis in random order."""
     return call(OPERATORS["_shuffle"], [data], {"out": out})
+
+
+def uniform_like(data: NDArray, low: float = 0.0, high: float = 1.0, out: NDArray | None = None) -> NDArray:
+    """As `uniform`, in the shape and type of `data` and on its device."""
+    return uniform(low, high, data.shape, data.dtype, data.context, out)
+
+
+def normal_like(data: NDArray, loc: float = 0.0, scale: float = 1.0, out: NDArray | None = None) -> NDArray:
+    """As `normal`, in the shape and type of `data` and on its device."""
+    return normal(loc, scale, data.shape, data.dtype, data.context, out)
+
+
+def gamma_like(data: NDArray, alpha: float = 1.0, beta: float = 1.0, out: NDArray | None = None) -> NDArray:
+    """As `gamma`, in the shape and type of `data` and on its device."""
+    return gamma(alpha, beta, data.shape, data.dtype, data.context, out)
+
+
+def exponential_like(data: NDArray, lam: float = 1.0, out: NDArray | None = None) -> NDArray:
+    """As `exponential`, in the shape and type of `data` and on its device; `lam` is the rate, not the mean."""
+    return exponential(1.0 / lam, data.shape, data.dtype, data.context, out)
+
+
+def poisson_like(data: NDArray, lam: float = 1.0, out: NDArray | None = None) -> NDArray:
+    """As `poisson`, in the shape and type of `data` and on its device."""
+    return poisson(lam, data.shape, data.dtype, data.context, out)
+
+
+def negative_binomial_like(data: NDArray, k: float = 1, p: float = 1.0, out: NDArray | None = None) -> NDArray:
+    """As `negative_binomial`, in the shape and type of `data` and on its device."""
+    return negative_binomial(k, p, data.shape, data.dtype, data.context, out)
+
+
+def generalized_negative_binomial_like(
+    data: NDArray, mu: float = 1.0, alpha: float = 1.0, out: NDArray | None = None
+) -> NDArray:
+    """As `generalized_negative_binomial`, in the shape and type of `data` and on its device."""
+    return generalized_negative_binomial(mu, alpha, data.shape, data.dtype, data.context, out)
