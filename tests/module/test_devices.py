@@ -13,7 +13,7 @@ from oracle.client import Oracle
 from rennet.base import ArgumentError, MXNetError
 from rennet.io import DataBatch, DataDesc
 from rennet.module import Module
-from rennet.module.executor_group import slices
+from rennet.module.rows import slices
 from rennet.module.parameters import Parameters
 from same_script import random_arrays, run_here
 

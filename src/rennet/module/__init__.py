@@ -4,5 +4,15 @@ from .base_module import BaseModule
 from .bucketing_module import BucketingModule
 from .feed_forward import FeedForward
 from .module import Module
+from .python_module import PythonLossModule, PythonModule
+from .sequential_module import SequentialModule
 
-__all__ = ["BaseModule", "BucketingModule", "FeedForward", "Module"]
+__all__ = [
+    "BaseModule",
+    "BucketingModule",
+    "FeedForward",
+    "Module",
+    "PythonLossModule",
+    "PythonModule",
+    "SequentialModule",
+]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from .. import metric
-from ..base import ArgumentError, _as_list
+from ..base import ArgumentError, NotSupportedError, _as_list, expect_call, expect_whole, shown
 from ..initializer import Uniform
 from ..io import DataBatch, DataIter
 from ..model import BatchEndParam, write_params
@@ -32,33 +32,65 @@ class BaseModule:
 
     # what a subclass provides
 
+    def _lacks(self, member: str) -> NotSupportedError:
+        return NotSupportedError(f"{type(self).__name__}: a module must define {member}; Module does")
+
+    @property
+    def data_names(self) -> list[str]:
+        """Names of the data."""
+        raise self._lacks("data_names")
+
+    @property
+    def output_names(self) -> list[str]:
+        """Names of the outputs."""
+        raise self._lacks("output_names")
+
+    @property
+    def data_shapes(self) -> list[Any]:
+        """Names and shapes of the data that the module is bound for."""
+        raise self._lacks("data_shapes")
+
+    @property
+    def label_shapes(self) -> list[Any]:
+        """Names and shapes of the labels that the module is bound for."""
+        raise self._lacks("label_shapes")
+
+    @property
+    def output_shapes(self) -> list[tuple[str, tuple[int, ...]]]:
+        """Names and shapes of the outputs."""
+        raise self._lacks("output_shapes")
+
+    def get_input_grads(self, merge_multi_context: bool = True) -> list[Any]:
+        """See `Module.get_input_grads`."""
+        raise self._lacks("get_input_grads")
+
     def bind(self, *args: Any, **kwargs: Any) -> None:
         """See `Module.bind`."""
-        raise NotImplementedError
+        raise self._lacks("bind")
 
     def init_params(self, *args: Any, **kwargs: Any) -> None:
         """See `Module.init_params`."""
-        raise NotImplementedError
+        raise self._lacks("init_params")
 
     def init_optimizer(self, *args: Any, **kwargs: Any) -> None:
         """See `Module.init_optimizer`."""
-        raise NotImplementedError
+        raise self._lacks("init_optimizer")
 
     def forward(self, data_batch: DataBatch, is_train: bool | None = None) -> None:
         """See `Module.forward`."""
-        raise NotImplementedError
+        raise self._lacks("forward")
 
-    def backward(self, out_grads: Sequence[NDArray] | None = None) -> None:
+    def backward(self, out_grads: NDArray | Sequence[NDArray] | None = None) -> None:
         """See `Module.backward`."""
-        raise NotImplementedError
+        raise self._lacks("backward")
 
     def update(self) -> None:
         """See `Module.update`."""
-        raise NotImplementedError
+        raise self._lacks("update")
 
     def get_outputs(self, merge_multi_context: bool = True) -> list[Any]:
         """See `Module.get_outputs`."""
-        raise NotImplementedError
+        raise self._lacks("get_outputs")
 
     def _outputs_without_padding(self, pad: int) -> list[NDArray]:
         """The outputs without those for the batch's last `pad` examples, which only fill it up."""
@@ -66,25 +98,39 @@ class BaseModule:
 
     def update_metric(self, eval_metric: Any, labels: Sequence[NDArray], pre_sliced: bool = False) -> None:
         """See `Module.update_metric`."""
-        raise NotImplementedError
+        raise self._lacks("update_metric")
 
     def get_params(self) -> tuple[dict[str, NDArray], dict[str, NDArray]]:
         """See `Module.get_params`."""
-        raise NotImplementedError
+        raise self._lacks("get_params")
 
-    def set_params(self, arg_params: Any, aux_params: Any, **kwargs: Any) -> None:
-        """See `Module.set_params`."""
-        raise NotImplementedError
+    def set_params(
+        self,
+        arg_params: Mapping[str, NDArray],
+        aux_params: Mapping[str, NDArray] | None = None,
+        allow_missing: bool = False,
+        force_init: bool = True,
+        allow_extra: bool = False,
+    ) -> None:
+        """Give the parameters other values; arguments as for `init_params`."""
+        self.init_params(None, arg_params, aux_params, allow_missing, force_init, allow_extra)
+
+    def get_states(self, merge_multi_context: bool = True) -> list[Any]:
+        """The states; none unless a subclass has some."""
+        return []
+
+    def set_states(self, states: Sequence[Any] | None = None, value: float | None = None) -> None:
+        """Set the states, if a subclass has some."""
+        if states or value is not None:
+            raise NotSupportedError(f"{type(self).__name__}.set_states: this kind of module has no states")
 
     def install_monitor(self, mon: Any) -> None:
         """See `Module.install_monitor`."""
-        raise NotImplementedError
+        raise self._lacks("install_monitor")
 
     @property
-    def symbol(self) -> Symbol:
-        """The network."""
-        if self._symbol is None:
-            raise ArgumentError("this module has no symbol yet")
+    def symbol(self) -> Symbol | None:
+        """The network; None if the module consists of others, or of Python."""
         return self._symbol
 
     # what follows from it
@@ -127,6 +173,7 @@ class BaseModule:
         sparse_row_id_fn : optional
             Not used: there are no sparse arrays.
         """
+        expect_batches("score: eval_data", eval_data)
         if reset:
             eval_data.reset()
         eval_metric = metric.create(eval_metric)
@@ -147,6 +194,7 @@ class BaseModule:
         self, eval_data: DataIter, num_batch: int | None = None, reset: bool = True, sparse_row_id_fn: Any = None
     ) -> Iterator[tuple[list[NDArray], int, DataBatch]]:
         """Outputs, number and batch, one after another; padding rows are left out of the outputs."""
+        expect_batches("predict: eval_data", eval_data)
         if reset:
             eval_data.reset()
         for nbatch, batch in enumerate(eval_data):
@@ -241,6 +289,14 @@ class BaseModule:
         """
         if num_epoch is None:
             raise ArgumentError("fit: num_epoch is required")
+        for what, number in (("num_epoch", num_epoch), ("begin_epoch", begin_epoch), ("begin_batch", begin_batch)):
+            expect_whole(f"fit: {what}", number, 0)
+        expect_batches("fit: train_data", train_data, ("reset", "provide_data", "provide_label"))
+        if eval_data is not None:
+            expect_batches("fit: eval_data", eval_data)
+        callbacks = (epoch_end_callback, batch_end_callback, eval_end_callback, eval_batch_end_callback)
+        for callback in (each for given in callbacks if given is not None for each in _as_list(given)):
+            expect_call("fit: a callback", callback)
         if not self.binded or force_rebind:
             self.bind(train_data.provide_data, train_data.provide_label, for_training=True, force_rebind=force_rebind)
         if monitor is not None:
@@ -309,3 +365,12 @@ def _call_all(callbacks: Any, param: BatchEndParam) -> None:
         each: Callable[[BatchEndParam], None]
         for each in _as_list(callbacks):
             each(param)
+
+
+def expect_batches(argument: str, data: Any, members: Sequence[str] = ("reset",)) -> None:
+    """Refuse what is no iterator over batches."""
+    if not isinstance(data, Iterable) or not all(hasattr(data, member) for member in members):
+        raise ArgumentError(
+            f"{argument}: expected an iterator over batches with {', '.join(members)}, got {shown(data)}; "
+            "mx.io.NDArrayIter(data, label, batch_size) makes one of arrays"
+        )

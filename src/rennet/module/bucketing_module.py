@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .._graph import in_order
-from ..base import ArgumentError, MXNetError, NotSupportedError
+from ..base import ArgumentError, MXNetError, NotSupportedError, expect_call
 from ..context import Context
 from ..io import DataBatch, DataDesc
 from ..model import load_params, save_checkpoint
@@ -16,7 +16,7 @@ from ..name import NameManager
 from ..ndarray import NDArray, array, save
 from ..symbol import Symbol
 from .base_module import INITIALIZER, BaseModule
-from .descriptions import seen
+from .descriptions import expect_batch, seen
 from .module import Module
 from .parameters import Parameters, Params, refuse_extra
 
@@ -62,6 +62,7 @@ class BucketingModule(BaseModule):
             raise ArgumentError("BucketingModule: default_bucket_key is required")
         if group2ctxs is not None or compression_params is not None:
             raise NotSupportedError("BucketingModule: group2ctxs and compression_params are not supported")
+        expect_call("BucketingModule: sym_gen", sym_gen, "it makes (symbol, data_names, label_names) for a bucket key")
         self._sym_gen, self._default_bucket_key = sym_gen, default_bucket_key
         self._how = {
             "logger": logger,
@@ -258,17 +259,6 @@ class BucketingModule(BaseModule):
             aux_params.update(aux)
         return arg_params, aux_params
 
-    def set_params(
-        self,
-        arg_params: Params,
-        aux_params: Params | None = None,
-        allow_missing: bool = False,
-        force_init: bool = True,
-        allow_extra: bool = False,
-    ) -> None:
-        """See `Module.set_params`; the parameters are those of every bucket."""
-        self.init_params(None, arg_params, aux_params, allow_missing, force_init, allow_extra)
-
     def get_states(self, merge_multi_context: bool = True) -> list[Any]:
         """See `Module.get_states`."""
         return self._current.get_states(merge_multi_context)
@@ -308,6 +298,7 @@ class BucketingModule(BaseModule):
 
     def _bucket_of(self, batch: DataBatch) -> tuple[Any, list[Any], list[Any]]:
         """A batch's key, and what it holds."""
+        expect_batch(batch)
         key, current = getattr(batch, "bucket_key", None), self._current
         if key is None:
             raise ArgumentError("BucketingModule: the batch has no bucket_key")
@@ -323,7 +314,7 @@ class BucketingModule(BaseModule):
         self.switch_bucket(*self._bucket_of(data_batch))
         self._current.forward(data_batch, self.for_training if is_train is None else is_train)
 
-    def backward(self, out_grads: Sequence[NDArray] | None = None) -> None:
+    def backward(self, out_grads: NDArray | Sequence[NDArray] | None = None) -> None:
         """See `Module.backward`."""
         self._current.backward(out_grads)
 

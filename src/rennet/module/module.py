@@ -11,15 +11,17 @@ from typing import Any
 
 from .. import optimizer as opt
 from .._formats.atomic import write_atomic
-from ..base import ArgumentError, MXNetError, NotSupportedError
+from ..base import ArgumentError, MXNetError, NotSupportedError, expect, expect_call, expect_names, expect_number
 from ..context import Context, cpu
 from ..io import DataBatch, DataDesc
+from ..kvstore import KVStore
 from ..model import load_checkpoint, save_checkpoint
 from ..ndarray import NDArray
 from ..symbol import Symbol
 from .base_module import INITIALIZER, BaseModule
-from .descriptions import descriptions, seen, shapes
+from .descriptions import descriptions, expect_batch, expect_variables, seen, shapes
 from .executor_group import DataParallelExecutorGroup
+from .optimizing import chosen, introduce
 from .parameters import Parameters, Params, refuse_extra
 
 
@@ -60,21 +62,30 @@ class Module(BaseModule):
         super().__init__(logger)
         if group2ctxs is not None or compression_params is not None:
             raise NotSupportedError("Module: group2ctxs and compression_params are not supported")
-        self._context = [context] if isinstance(context, Context) else list(context or [cpu()])
-        self._workload = list(work_load_list or [1] * len(self._context))
+        expect("Module: symbol", symbol, Symbol, "a Symbol")
+        contexts = [context] if isinstance(context, Context) else context or [cpu()]
+        mend = "such as mx.cpu() or mx.gpu(0)"
+        for each in expect("Module: context", contexts, list | tuple, "a Context or a list of them", mend):
+            expect("Module: context", each, Context, "a Context or a list of them", mend)
+        self._context = list(contexts)
+        shares = expect(
+            "Module: work_load_list", work_load_list or [1] * len(contexts), list | tuple, "a list of numbers"
+        )
+        self._workload = [expect_number("Module: work_load_list", share) for share in shares]
         if len(self._workload) != len(self._context):
             raise ArgumentError(f"work_load_list: expected {len(self._context)} shares, got {len(self._workload)}")
-        self._symbol = symbol
-        self._data_names, self._label_names = list(data_names), list(label_names or ())
-        self._fixed_param_names = list(fixed_param_names or ())
-        self._state_names = list(state_names or ())
+        self._symbol = self._network = symbol
+        self._data_names = expect_names("Module: data_names", data_names)
+        self._label_names = expect_names("Module: label_names", label_names)
+        self._fixed_param_names = expect_names("Module: fixed_param_names", fixed_param_names)
+        self._state_names = expect_names("Module: state_names", state_names)
         arguments = symbol.list_arguments()
         for kind, names in (
             ("data", self._data_names),
             ("fixed_param", self._fixed_param_names),
             ("state", self._state_names),
         ):
-            _check_names(arguments, names, kind)
+            expect_variables(f"Module: {kind}_names", names, arguments)
         absent = [name for name in self._label_names if name not in arguments]
         if absent:
             warnings.warn(
@@ -101,6 +112,11 @@ class Module(BaseModule):
         self._param_index: dict[str, int | str] = {name: place for place, name in enumerate(self._param_names)}
 
     # description
+
+    @property
+    def symbol(self) -> Symbol:
+        """The network."""
+        return self._network
 
     @property
     def data_names(self) -> list[str]:
@@ -175,6 +191,7 @@ class Module(BaseModule):
         self.for_training, self.inputs_need_grad = for_training, inputs_need_grad
         self._requests = self._requests_of(grad_req)
         if shared_module is not None:
+            expect("bind: shared_module", shared_module, Module, "a bound Module")
             shared_module._bound()
             if len(shared_module._context) != len(self._context):
                 raise ArgumentError(
@@ -217,6 +234,7 @@ class Module(BaseModule):
         arguments = list(dict.fromkeys(self.symbol.list_arguments()))
         if not self.for_training:
             return dict.fromkeys(arguments, "null")
+        expect("bind: grad_req", grad_req, (str, list, tuple, Mapping), "a word, a list or a dict of words")
         if isinstance(grad_req, list | tuple):
             if len(grad_req) != len(arguments):
                 raise ArgumentError(f"grad_req: expected {len(arguments)} entries, got {len(grad_req)}")
@@ -349,25 +367,11 @@ class Module(BaseModule):
         if self.optimizer_initialized and not force_init:
             self.logger.warning("optimizer already initialized, ignoring...")
             return
+        expect("init_optimizer: kvstore", kvstore, str | KVStore | None, "a name, a KVStore or None")
         if isinstance(kvstore, str) and kvstore.startswith("dist"):
             raise NotSupportedError(f"init_optimizer: kvstore {kvstore!r}: distributed training is not supported")
-        group = self._bound()
-        rescale = 1.0 / group.batch_size
         names = {place: name for name, place in self._param_index.items()}
-        if isinstance(optimizer, str):
-            arguments = {"rescale_grad": rescale, **dict(optimizer_params)}
-            optimizer = opt.create(optimizer, sym=self.symbol, param_idx2name=names, **arguments)
-        elif not isinstance(optimizer, opt.Optimizer):
-            raise ArgumentError(f"optimizer: expected a name or an Optimizer, got {type(optimizer).__name__}")
-        else:
-            if optimizer.rescale_grad != rescale:
-                warnings.warn(
-                    f"the optimizer's rescale_grad is {optimizer.rescale_grad}, not 1/batch_size ({rescale}). "
-                    "Is this intended?",
-                    stacklevel=2,
-                )
-            if not optimizer.idx2name:
-                optimizer.idx2name = names
+        optimizer = chosen(optimizer, optimizer_params, self.symbol, names, 1.0 / self._bound().batch_size)
         self._optimizer, self._updater = optimizer, opt.get_updater(optimizer)
         self.optimizer_initialized = True
         if self._preload_opt_states is not None:
@@ -390,13 +394,8 @@ class Module(BaseModule):
         """
         if self._optimizer is None or not names:
             return
-        by_itself = {name: name for name in names}
-        self._param_index.update(by_itself)
-        known = self._optimizer
-        rules = opt.Optimizer(param_idx2name=by_itself, sym=self.symbol)
-        known.idx2name.update(by_itself)
-        for own, new in ((known.lr_mult, rules.lr_mult), (known.wd_mult, rules.wd_mult)):
-            own.update({name: new[name] for name in names if name in new})
+        self._param_index.update({name: name for name in names})
+        introduce(self._optimizer, self.symbol, names)
 
     def update(self) -> None:
         """Update every parameter by its gradient."""
@@ -422,6 +421,7 @@ class Module(BaseModule):
         """Run the network on a batch; a batch of another shape binds the module anew."""
         if not self.params_initialized:
             raise MXNetError("forward: the parameters have no values yet; call init_params or set_params first")
+        expect_batch(data_batch)
         group = self._bound()
         labels = getattr(data_batch, "label", None)
         labels_are_new = bool(labels and self._label_names and not group.label_shapes)
@@ -432,7 +432,7 @@ class Module(BaseModule):
             )
         self._bound().forward(data_batch, self.for_training if is_train is None else is_train)
 
-    def backward(self, out_grads: Sequence[NDArray] | None = None) -> None:
+    def backward(self, out_grads: NDArray | Sequence[NDArray] | None = None) -> None:
         """Compute gradients; `out_grads` are those of the outputs, not needed where these are losses."""
         self._bound().backward(out_grads)
 
@@ -456,6 +456,7 @@ class Module(BaseModule):
 
     def install_monitor(self, mon: Any) -> None:
         """Have a monitor watch every executor."""
+        expect_call("install_monitor: mon.install", getattr(mon, "install", None), "mx.mon.Monitor makes a monitor")
         self._monitor = mon
         for executor in self._bound().execs:
             mon.install(executor)
@@ -503,11 +504,3 @@ class Module(BaseModule):
     def load_optimizer_states(self, fname: str | os.PathLike[str]) -> None:
         """Read the optimizer's states from a file."""
         self.set_optimizer_states(Path(fname).read_bytes())
-
-
-def _check_names(arguments: Sequence[str], names: Sequence[str], kind: str) -> None:
-    for name in names:
-        if name not in arguments:
-            raise ArgumentError(
-                f"{kind}_names: the symbol has no variable {name!r}; it has: {', '.join(arguments[:20])}"
-            )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..base import ArgumentError
+from ..base import ArgumentError, expect, expect_call
 from ..context import Context, cpu
 from ..executor import Pool
 from ..initializer import InitDesc
@@ -84,6 +84,10 @@ class Parameters:
         allow_missing : bool
             Whether some may be given values and others not.
         """
+        if initializer is not None:
+            expect_call("init_params: initializer", initializer, "mx.init.create(name) makes an initializer")
+        for what, values in (("arg_params", arg_params), ("aux_params", aux_params)):
+            expect(what, values, Mapping | None, "a dict of NDArrays by name")
         plan = []
         for name in names:
             arrays, given = (self.args, arg_params) if name in self.args else (self.aux, aux_params)
@@ -134,6 +138,7 @@ class Parameters:
 
 
 def _check_shape(name: str, array: NDArray, value: NDArray) -> None:
+    expect(f"parameter {name}", value, NDArray, "an NDArray")
     if tuple(value.shape) != tuple(array.shape):
         raise ArgumentError(
             f"parameter {name}: expected shape {array.shape}, got {value.shape}; "
@@ -143,6 +148,7 @@ def _check_shape(name: str, array: NDArray, value: NDArray) -> None:
 
 def refuse_extra(given: Params | None, names: Iterable[str], what: str, mend: str) -> None:
     """An error if `given` has names that are not among `names`."""
+    expect(what, given, Mapping | None, "a dict of NDArrays by name")
     extra = sorted(set(given or ()) - set(names))
     if extra:
         raise ArgumentError(
