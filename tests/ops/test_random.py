@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 import rennet as mx
+from rennet.base import ArgumentError
 
 SAMPLES = 200_000
 
@@ -120,6 +123,34 @@ def test_classes() -> None:
     reached = probabilities > 0
     assert np.allclose(data.grad.asnumpy()[reached], (counts[reached] / probabilities[reached]), rtol=5e-3)
     assert mx.nd.random.multinomial(mx.nd.array([0.0, 1.0])).asnumpy().tolist() == [1]
+
+
+def test_distinct_classes() -> None:
+    """Each at most once in a row; the first of every row is a plain draw."""
+    mx.random.seed(5)
+    sample: Any = getattr(mx.nd._internal, "_sample_unique_zipfian")  # noqa: B009
+    samples, tries = sample(range_max=30, shape=(20000, 4))
+    drawn: Any = samples.asnumpy()
+    assert samples.dtype == tries.dtype == np.int64
+    assert all(len(set(row)) == 4 for row in drawn.tolist())
+    assert drawn.min() == 0
+    assert drawn.max() == 29
+    classes = np.arange(30)
+    expected = np.log((classes + 2) / (classes + 1)) / np.log(31)
+    assert abs(np.bincount(drawn[:, 0], minlength=30) / 20000 - expected).max() < 0.015
+    assert (tries.asnumpy() >= 4).all()
+    assert tries.asnumpy().max() > 4
+    every, _ = sample(range_max=7, shape=(3, 7))
+    assert (np.sort(every.asnumpy(), 1) == np.arange(7)).all()
+    node: Any = getattr(mx.sym._internal, "_sample_unique_zipfian")(  # noqa: B009
+        range_max=7, shape=(3, 2), name="z"
+    )
+    assert node.list_outputs() == ["z_output0", "z_output1"]
+    assert node.infer_shape()[1] == [(3, 2), (3,)]
+    assert [each.shape for each in node.eval()] == [(3, 2), (3,)]
+    for shape in ((6,), (2, 8)):
+        with pytest.raises(ArgumentError, match=r"attribute shape: expected rows and at most 7 samples"):
+            sample(range_max=7, shape=shape)
 
 
 def test_shuffle() -> None:

@@ -49,6 +49,7 @@ DEFAULTS_OF_OUR_OWN = {
         )
         for key in ("shape", "dtype")
     },
+    ("_sample_unique_zipfian", "shape"): "MXNet's None is an empty shape",
     ("_unravel_index", "shape"): "MXNet's None is an empty shape",
     ("_ravel_multi_index", "shape"): "MXNet's None is an empty shape",
     ("_random_uniform", "dtype"): "MXNet's None is float32",

@@ -393,7 +393,7 @@ class TestMemory:
             made.append(weakref.ref(result))
             return result
 
-        calls = executor._program._calls[False]
+        calls = executor._program._calls(False)
         calls[:] = [(lambda *inputs, run=run: watch(run, inputs), *rest) for run, *rest in calls]
         executor.forward()
         assert len(alive) == 20

@@ -13,7 +13,7 @@ import rennet as mx
 from oracle.client import Oracle
 from rennet._ops.catalogue import OPERATORS
 from rennet.base import ArgumentError
-from rennet.executor import NAMED_WHEN_ALONE
+from rennet.program import NAMED_WHEN_ALONE
 from same_script import random_arguments, run_here, to_nd
 
 NETS: dict[str, tuple[str, dict[str, tuple[int, ...]]]] = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -124,13 +123,6 @@ def test_the_file_is_plain(tmp_path: Path, oracle: Oracle) -> None:
     for arrays in (oracle.load_params(path), {name: each.asnumpy() for name, each in mx.nd.load(path).items()}):
         assert list(arrays) == ["header", "state:3:0", "state:3:1"]
         assert json.loads(arrays["header"].tobytes())["update_counts"] == [[0, 3, 1]]
-
-
-@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-@pytest.mark.parametrize("content", [{0: None}, ({0: None}, "sgd")], ids=["states", "states and optimizer"])
-def test_pickles_are_refused(protocol: int, content: Any) -> None:
-    with pytest.raises(NotSupportedError, match=r"look like a pickle, as MXNet's \.states files are"):
-        make("sgd").set_states(pickle.dumps(content, protocol))
 
 
 def test_states_of_another_optimizer() -> None:

@@ -1,11 +1,13 @@
 """Imports every theme, so that the table is full; the one place that names them all."""
 
 from . import (
+    batch_norm_variants,
     control_flow,
     convolution,
     creation,
     ctc,
     custom,
+    deconvolution,
     elementwise,
     indexing,
     linalg,
@@ -27,11 +29,13 @@ from .registry import OPERATORS
 __all__ = ["OPERATORS"]
 
 THEMES = (
+    batch_norm_variants,
     control_flow,
     convolution,
     creation,
     ctc,
     custom,
+    deconvolution,
     elementwise,
     indexing,
     linalg,

@@ -40,35 +40,42 @@ def _vectors_from_data(data: Known, axis: int, ins: list[Known]) -> list[Known]:
     return [data, *[common] * (len(ins) - 1)]
 
 
-def _batch_norm_outputs(attrs: Mapping[str, Any]) -> Sequence[str]:
+def batch_norm_outputs(attrs: Mapping[str, Any]) -> Sequence[str]:
+    """Names of the outputs."""
     return ("output", "mean", "var") if attrs["output_mean_var"] else ("output",)
 
 
-def _batch_norm_shapes(
+def batch_norm_shapes(
     op: Operator, attrs: Attrs, ins: list[Known], outs: list[Known]
 ) -> tuple[list[Known], list[Known]]:
+    """One number of each kind for every place along the axis."""
     data = unify(ins[0], outs[0])
     axis = 0 if data is None else _axis("BatchNorm", len(data), attrs["axis"])
     ins = _vectors_from_data(data, axis, ins)
     return ins, [data, *[unify(out, ins[1]) for out in outs[1:]]]
 
 
-def _batch_norm_types(attrs: Mapping[str, Any], ins: list[Any]) -> tuple[list[Any], list[Any]]:
+def batch_norm_types(attrs: Mapping[str, Any], ins: list[Any]) -> tuple[list[Any], list[Any]]:
+    """Parameters and statistics of halves are float32."""
     data = ins[0]
-    # the statistics of halves are too coarse as halves
+    # as halves they would be too coarse
     statistics = element_type("float32") if data is not None and data.name in ("float16", "bfloat16") else data
     rest = [statistics if kind is None else kind for kind in ins[1:]]
     return [data, *rest], [data, statistics, statistics] if attrs["output_mean_var"] else [data]
 
 
+MOVING = {"moving_mean": {"__init__": '["zero", {}]'}, "moving_var": {"__init__": '["one", {}]'}}
+"""How the moving statistics begin."""
+
+
 @operator(
     "BatchNorm",
     aux=("moving_mean", "moving_var"),
-    outputs=_batch_norm_outputs,
+    outputs=batch_norm_outputs,
     hidden_outputs=lambda attrs: 0 if attrs["output_mean_var"] else 2,
-    infer=_batch_norm_shapes,
-    types=_batch_norm_types,
-    marks={"moving_mean": {"__init__": '["zero", {}]'}, "moving_var": {"__init__": '["one", {}]'}},
+    infer=batch_norm_shapes,
+    types=batch_norm_types,
+    marks=MOVING,
 )
 def batch_norm(
     data: Tensor,
@@ -169,6 +176,57 @@ def instance_norm(data: Tensor, gamma: Tensor, beta: Tensor, *, eps: float = 1e-
     _check_vectors("InstanceNorm", data.shape[1], gamma=gamma, beta=beta)
     variance, mean = torch.var_mean(data, tuple(range(2, data.dim())), correction=0, keepdim=True)
     return (data - mean) * torch.rsqrt(variance + eps) * _along(gamma, data.dim(), 1) + _along(beta, data.dim(), 1)
+
+
+def _group_norm_outputs(attrs: Mapping[str, Any]) -> Sequence[str]:
+    return ("output", "mean", "std") if attrs["output_mean_var"] else ("output",)
+
+
+def _group_norm_shapes(
+    op: Operator, attrs: Attrs, ins: list[Known], outs: list[Known]
+) -> tuple[list[Known], list[Known]]:
+    data, groups = unify(ins[0], outs[0]), attrs["num_groups"]
+    _check_groups(data, groups)
+    scales = [unify(vector, (groups,)) for vector in ins[1:]]
+    statistics = (None if data is None else data[0], groups)
+    return [data, *scales], [data, *[unify(out, statistics) for out in outs[1:]]]
+
+
+def _check_groups(shape: Known, groups: int) -> None:
+    if groups < 1:
+        raise ArgumentError(f"GroupNorm: attribute num_groups: expected a positive number; got {groups}")
+    if shape is not None and len(shape) < 3:
+        raise ShapeError(f"GroupNorm: data: expected at least 3 axes, got {len(shape)}")
+    if shape is not None and shape[1] is not None and shape[1] % groups:
+        raise ShapeError(f"GroupNorm: {shape[1]} channels do not split into num_groups {groups} equal groups")
+
+
+@operator(
+    "GroupNorm",
+    outputs=_group_norm_outputs,
+    hidden_outputs=lambda attrs: 0 if attrs["output_mean_var"] else 2,
+    infer=_group_norm_shapes,
+)
+def group_norm(
+    data: Tensor,
+    gamma: Tensor,
+    beta: Tensor,
+    *,
+    num_groups: int = 1,
+    eps: float = 1e-5,
+    output_mean_var: bool = False,
+) -> Tensor | tuple[Tensor, Tensor, Tensor]:
+    """Mean 0 and variance 1 over each of `num_groups` groups of channels, then times `gamma` plus `beta`.
+
+    Both have one number for each group. With `output_mean_var`, the mean and ``sqrt(var + eps)`` come out too.
+    """
+    _check_groups(tuple(data.shape), num_groups)
+    _check_vectors("GroupNorm", num_groups, gamma=gamma, beta=beta)
+    groups = data.reshape(data.shape[0], num_groups, -1)
+    variance, mean = torch.var_mean(groups, 2, correction=0, keepdim=True)
+    deviation = torch.sqrt(variance + eps)
+    result = ((groups - mean) / deviation * _along(gamma, 3, 1) + _along(beta, 3, 1)).reshape(data.shape)
+    return (result, mean.squeeze(2), deviation.squeeze(2)) if output_mean_var else result
 
 
 @operator("L2Normalization", hidden_outputs=1, infer=all_alike)

@@ -1,4 +1,4 @@
-"""Pooling over one, two or three axes, channels first."""
+"""Pooling over one, two or three axes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from ..base import ArgumentError, NotSupportedError, ShapeError
 from .convolution import CHANNELS_FIRST, check_layout, check_window
 from .registry import operator
 
+_FIRST = {"NWC": "NCW", "NHWC": "NCHW", "NDHWC": "NCDHW"}
+"""Each layout with the channels last, and the same with the channels first."""
+
 PoolType = Literal["avg", "lp", "max", "sum"]
 
 
@@ -23,7 +26,8 @@ def _check(attrs: Mapping[str, Any]) -> None:
     if attrs["pool_type"] == "lp" and attrs["p_value"] not in (1, 2, 3):
         raise ArgumentError(f"Pooling: attribute p_value: expected 1, 2 or 3 for 'lp'; got {attrs['p_value']}")
     if not attrs["global_pool"]:
-        check_window("Pooling", attrs, {"stride": 1, "pad": 0})
+        layout = _FIRST.get(attrs["layout"], attrs["layout"])
+        check_window("Pooling", {**attrs, "layout": layout}, {"stride": 1, "pad": 0})
         if attrs["pad"] and any(width >= size for width, size in zip(attrs["pad"], attrs["kernel"], strict=True)):
             raise ArgumentError(
                 f"Pooling: attribute pad: expected less than kernel {attrs['kernel']}; got {attrs['pad']}"
@@ -59,10 +63,19 @@ def _largest(data: Tensor, kernel: tuple[int, ...], stride: tuple[int, ...]) -> 
     return {1: torch_nn.max_pool1d, 2: torch_nn.max_pool2d, 3: torch_nn.max_pool3d}[len(kernel)](data, kernel, stride)
 
 
+def _check_rank(data: Tensor, kernel: tuple[int, ...], global_pool: bool) -> None:
+    axes = len(kernel) if kernel and not global_pool else data.dim() - 2
+    if axes not in CHANNELS_FIRST or data.dim() != axes + 2:
+        raise ShapeError(
+            f"Pooling: data: expected a batch axis, a channel axis and "
+            f"{len(kernel) if kernel and not global_pool else '1 to 3'} more, got shape {tuple(data.shape)}"
+        )
+
+
 @operator(
     "Pooling",
     check=_check,
-    hidden_outputs=lambda attrs: attrs["pool_type"] == "max",
+    hidden_outputs=lambda attrs: attrs["pool_type"] == "max" and attrs["layout"] not in _FIRST,
 )
 def pooling(
     data: Tensor,
@@ -82,15 +95,25 @@ def pooling(
 
     The width that comes out is ``(width + 2 * pad - kernel) / stride + 1``, rounded down, or up by the ``'full'``
     convention. With `global_pool` there is one window, over everything. A mean counts the padding, unless
-    `count_include_pad` is False. Layouts with the channels last are refused. `cudnn_off` says how MXNet computes on a
-    GPU, not what; PyTorch decides that by itself.
+    `count_include_pad` is False. A layout with the channels last is that of what comes out, too. `cudnn_off` says how
+    MXNet computes on a GPU, not what; PyTorch decides that by itself.
     """
-    axes = len(kernel) if kernel and not global_pool else data.dim() - 2
-    if axes not in CHANNELS_FIRST or data.dim() != axes + 2:
-        raise ShapeError(
-            f"Pooling: data: expected a batch axis, a channel axis and "
-            f"{len(kernel) if kernel and not global_pool else '1 to 3'} more, got shape {tuple(data.shape)}"
+    _check_rank(data, kernel, global_pool)
+    if layout in _FIRST:
+        first = pooling(
+            data.movedim(-1, 1),
+            kernel=kernel,
+            pool_type=pool_type,
+            global_pool=global_pool,
+            pooling_convention=pooling_convention,
+            stride=stride,
+            pad=pad,
+            p_value=p_value,
+            count_include_pad=count_include_pad,
+            layout=_FIRST[layout],
         )
+        return first.movedim(1, -1)
+    axes = len(kernel) if kernel and not global_pool else data.dim() - 2
     check_layout("Pooling", layout, axes)
     if global_pool:
         kernel, stride, pad = tuple(data.shape[2:]), (1,) * axes, (0,) * axes

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+import torch
 from torch import Tensor
 
 from .._kernels.interface import Weights
@@ -164,4 +165,78 @@ def rnn(
     weights = cut(parameters, stack.layout, data.shape[2])
     states = [state] if state_cell is None else [state, state_cell]
     output, final = run_stack(stack, data, weights, states, sequence_length, training)
+    return (output, *final) if state_outputs else output
+
+
+def _joined_shapes(op: Operator, attrs: Attrs, ins: list[Known], outs: list[Known]) -> tuple[list[Known], list[Known]]:
+    """Where some lengths are not known, what is left of the whole is shared out evenly.
+
+    Those are the first layer's input weights, which are all of one size.
+    """
+    sizes = [None if shape is None else shape[0] for shape in ins]
+    known = [size for size in sizes if size is not None]
+    if len(known) == len(sizes):
+        return [(size,) for size in sizes], [unify(outs[0], (sum(known),))]
+    whole = None if outs[0] is None else outs[0][0]
+    if whole is None:
+        return ins, [unify(outs[0], (None,))]
+    share, rest = divmod(whole - sum(known), len(sizes) - len(known))
+    if rest or share < 0:
+        raise ShapeError(f"_rnn_param_concat: {whole} elements in all do not fit parts of {sizes}")
+    return [(share if size is None else size,) for size in sizes], outs
+
+
+@operator("_rnn_param_concat", infer=_joined_shapes)
+def rnn_param_concat(*data: Tensor, dim: int = 1) -> Tensor:
+    """The flat parameter vector of a fused RNN, joined from flat parts in the order of `rennet._recurrence.layout`."""
+    if dim != 0:
+        raise ShapeError(f"_rnn_param_concat: dim: expected 0, the only axis of flat parts; got {dim}")
+    return torch.cat(data)
+
+
+@operator("_rnn_of_parts", outputs=_outputs, check=_stack)
+def rnn_of_parts(
+    *parts: Tensor,
+    state_size: int,
+    num_layers: int,
+    bidirectional: bool = False,
+    mode: Literal["rnn_relu", "rnn_tanh", "lstm", "gru"],
+    p: float = 0.0,
+    state_outputs: bool = True,
+    projection_size: int | None = None,
+    lstm_state_clip_min: float | None = None,
+    lstm_state_clip_max: float | None = None,
+    lstm_state_clip_nan: bool = False,
+    use_sequence_length: bool = False,
+    training: IsTraining,
+) -> Tensor | tuple[Tensor, ...]:
+    """The ``RNN`` operator for parameters that are not in one vector, so that nothing is copied to make one.
+
+    `parts` are the data, the states, with `use_sequence_length` the lengths, and then each matrix and bias in the order
+    of `rennet._recurrence.layout`. Graphs that are to be saved do not have it: MXNet knows no such operator.
+    """
+    stack = stack_of(
+        mode,
+        state_size,
+        num_layers,
+        bidirectional,
+        p,
+        projection_size,
+        lstm_state_clip_min,
+        lstm_state_clip_max,
+        lstm_state_clip_nan,
+    )
+    data, *rest = parts
+    check_data(data)
+    count = len(stack.state_names)
+    states, rest = rest[:count], rest[count:]
+    lengths = rest.pop(0) if use_sequence_length else None
+    slots = list(stack.layout.slots(data.shape[2]))
+    found = [tuple(part.shape) for part in rest]
+    if found != [slot.shape for slot in slots]:
+        expected = ", ".join(f"{slot.name()} {slot.shape}" for slot in slots)
+        raise ShapeError(f"RNN: for data of shape {tuple(data.shape)}, expected parameters {expected}; got {found}")
+    places = _cuts(stack.layout, data.shape[2]).places
+    weights = [[Weights(*[rest[place] for place in way]) for way in layer] for layer in places]
+    output, final = run_stack(stack, data, weights, states, lengths, training)
     return (output, *final) if state_outputs else output

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from math import prod
+from math import log, prod
 from typing import Any, Literal
 
 import torch
@@ -189,3 +189,42 @@ def sample_multinomial(
 def shuffle(data: Tensor) -> Tensor:
     """The parts along the first axis in random order."""
     return data[torch.randperm(data.shape[0], device=data.device)]
+
+
+def _whole_types(attrs: Mapping[str, Any], ins: list[Any]) -> tuple[list[Any], list[Any]]:
+    return ins, [element_type("int64")] * 2
+
+
+@operator("_sample_unique_zipfian", outputs=lambda attrs: ("output0", "output1"), types=_whole_types)
+def sample_unique_zipfian(*, range_max: int, shape: tuple[int, ...] = (), device: Device) -> tuple[Tensor, Tensor]:
+    """Numbers of classes below `range_max`, no class twice in a row, and how many draws each row took.
+
+    The draws are those of a log-uniform distribution, ``P(class) = log((class+2) / (class+1)) / log(range_max+1)``,
+    close to that of words ordered by how frequent they are.
+    """
+    if len(shape) != 2 or shape[1] > range_max:
+        raise ArgumentError(
+            f"_sample_unique_zipfian: attribute shape: expected rows and at most {range_max} samples, as there are no "
+            f"more classes; got {shape}"
+        )
+    if device.type == "meta":
+        return torch.empty(shape, dtype=torch.int64, device=device), torch.empty(
+            shape[0], dtype=torch.int64, device=device
+        )
+    rows = [_distinct(shape[1], range_max) for _ in range(shape[0])]
+    samples = torch.tensor([drawn for drawn, _ in rows], dtype=torch.int64, device=device).reshape(shape)
+    return samples, torch.tensor([tries for _, tries in rows], dtype=torch.int64, device=device)
+
+
+def _distinct(count: int, classes: int) -> tuple[list[int], int]:
+    """So many different classes in the order in which they were drawn, and the number of draws."""
+    found: dict[int, None] = {}
+    tries = 0
+    while len(found) < count:
+        draws = (torch.rand(2 * count, dtype=torch.float64) * log(classes + 1)).exp().long() - 1
+        for drawn in draws.clamp(0, classes - 1).tolist():
+            tries += 1
+            found[drawn] = None
+            if len(found) == count:
+                break
+    return list(found), tries

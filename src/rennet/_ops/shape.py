@@ -291,7 +291,16 @@ def _split_shapes(op: Operator, attrs: Attrs, ins: list[Known], outs: list[Known
     axis = attrs["axis"] % len(data)
     width = data[axis]
     if width is not None and width % parts:
-        raise ShapeError(f"SliceChannel: axis {axis} of shape {data} does not split into {parts} equal parts")
+        raise ShapeError(
+            f"SliceChannel: axis {axis} of shape {data} does not split into num_outputs={parts} equal parts; "
+            "where this takes a sequence apart, num_outputs is the length given to unroll, and the axis that of time"
+        )
+    if attrs["squeeze_axis"] and width is not None and width != parts:
+        raise ShapeError(
+            f"SliceChannel: squeeze_axis: axis {axis} of shape {data} splits into num_outputs={parts} parts of size "
+            f"{width // parts}, not 1; where this takes a sequence apart, num_outputs is the length given to unroll, "
+            "and the axis that of time"
+        )
     if attrs["squeeze_axis"]:
         part = (*data[:axis], *data[axis + 1 :])
     else:

@@ -24,16 +24,22 @@ from __future__ import annotations
 from .adam import Adam, Adamax, Nadam
 from .adaptive import AdaDelta, AdaGrad, RMSProp
 from .contract import Optimizer
-from .descent import NAG, SGD, Signum, Test
+from .delayed import DCASGD
+from .descent import NAG, SGD, SGLD, Signum, Test, ccSGD
 from .lamb import LAMB
+from .layerwise import LARS, LBSGD
 from .leaders import FTML, Ftrl
 from .updater import Updater
 
 __all__ = [
+    "DCASGD",
     "FTML",
     "LAMB",
+    "LARS",
+    "LBSGD",
     "NAG",
     "SGD",
+    "SGLD",
     "AdaDelta",
     "AdaGrad",
     "Adam",
@@ -45,6 +51,7 @@ __all__ = [
     "Signum",
     "Test",
     "Updater",
+    "ccSGD",
     "create",
     "get_updater",
     "register",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
 from typing import Any, ClassVar, TypeVar
 
 import torch
 
-from ..base import ArgumentError, MXNetError
+from ..base import ArgumentError, MXNetError, expect, expect_call, expect_number, expect_whole
 from ..ndarray import NDArray
 from ..symbol import Symbol
 
@@ -83,9 +85,18 @@ class Optimizer:
         multi_precision: bool = False,
         param_dict: Mapping[Any, Any] | None = None,
     ) -> None:
-        if param_idx2name is not None and not isinstance(param_idx2name, Mapping):
-            kind = type(param_idx2name).__name__
-            raise ArgumentError(f"param_idx2name: expected a dict of parameter indices to names, got {kind}")
+        owner = type(self).__name__
+        kinds = Mapping | None
+        expect(f"{owner}: param_idx2name", param_idx2name, kinds, "a dict of parameter indices to names")
+        expect(f"{owner}: param_dict", param_dict, kinds, "a dict of parameter indices to Parameters")
+        expect(f"{owner}: sym", sym, Symbol | None, "a Symbol")
+        expect_whole(f"{owner}: begin_num_update", begin_num_update, 0)
+        for what, number in (("rescale_grad", rescale_grad), ("wd", wd)):
+            expect_number(f"{owner}: {what}", number)
+        for what, number in (("learning_rate", learning_rate), ("clip_gradient", clip_gradient)):
+            expect(f"{owner}: {what}", number, Real | None, "a number")
+        if lr_scheduler is not None:
+            expect_call(f"{owner}: lr_scheduler", lr_scheduler, "mx.lr_scheduler has schedulers")
         self.rescale_grad = rescale_grad
         self.wd = wd
         self.clip_gradient = clip_gradient
@@ -124,6 +135,7 @@ class Optimizer:
     @staticmethod
     def register(klass: Class) -> Class:
         """Make a class known to `create_optimizer` by its name in lower case. Usable as a decorator."""
+        expect("register", klass, type, "a class")
         name = klass.__name__.lower()
         before = Optimizer.opt_registry.get(name)
         if before is not None:
@@ -147,6 +159,11 @@ class Optimizer:
         if klass is None:
             known = ", ".join(sorted(Optimizer.opt_registry))
             raise ArgumentError(f"optimizer: expected the name of a registered one ({known}), got {name!r}")
+        known = _arguments_of(klass)
+        unknown = sorted(set(kwargs) - set(known)) if known is not None else []
+        if unknown:
+            takes = ", ".join(known or ())
+            raise ArgumentError(f"optimizer {name!r}: takes no {', '.join(unknown)}; it takes: {takes}")
         return klass(**kwargs)
 
     # the rule
@@ -242,6 +259,7 @@ class Optimizer:
         args_lr_mult : dict of str or int to float
             Factors by name or index.
         """
+        expect("set_lr_mult: args_lr_mult", args_lr_mult, Mapping, "a dict of factors by name or index")
         self.lr_mult = {**self._multipliers("__lr_mult__"), **args_lr_mult}
 
     def set_wd_mult(self, args_wd_mult: Mapping[Any, float]) -> None:
@@ -255,6 +273,7 @@ class Optimizer:
         args_wd_mult : dict of str or int to float
             Factors by name or index.
         """
+        expect("set_wd_mult: args_wd_mult", args_wd_mult, Mapping, "a dict of factors by name or index")
         exempt = {name: 0.0 for name in self.idx2name.values() if not name.endswith(("_weight", "_gamma"))}
         self.wd_mult = {**exempt, **self._multipliers("__wd_mult__"), **args_wd_mult}
 
@@ -294,3 +313,22 @@ class Optimizer:
         for each in index if isinstance(index, list | tuple) else [index]:
             counts[each] = counts.get(each, self.begin_num_update) + 1
             self.num_update = max(self.num_update, counts[each])
+
+
+def _arguments_of(klass: type[Optimizer]) -> list[str] | None:
+    """The names of all arguments that an optimizer takes; None if a class of a user may take others.
+
+    A class that takes ``**kwargs`` hands them on to the next; only the built-in ones are known to hand on all.
+    """
+    names: dict[str, None] = {}
+    for each in klass.__mro__:
+        if "__init__" not in vars(each):
+            continue
+        parameters = inspect.signature(vars(each)["__init__"]).parameters.values()
+        named = [one for one in parameters if one.name != "self"]
+        names.update({one.name: None for one in named if one.kind not in (one.VAR_KEYWORD, one.VAR_POSITIONAL)})
+        if not any(one.kind is one.VAR_KEYWORD for one in named):
+            return list(names)
+        if each.__module__.partition(".")[0] != __name__.partition(".")[0]:
+            return None
+    return list(names)

@@ -5,21 +5,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..base import ArgumentError
 from ..ndarray import NDArray
 from .contract import Optimizer
-from .rule import Rule, zeros_like
-
-
-def _momentum(momentum: float) -> float:
-    if momentum < 0:
-        raise ArgumentError(f"momentum: expected at least 0, got {momentum}")
-    return momentum
+from .rule import Rule, check_momentum, zeros_like
 
 
 @Optimizer.register
@@ -44,7 +38,7 @@ class SGD(Rule):
 
     def __init__(self, momentum: float = 0.0, lazy_update: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.momentum = _momentum(momentum)
+        self.momentum = check_momentum(momentum)
         self.lazy_update = lazy_update
 
     def create_state(self, index: Any, weight: NDArray) -> NDArray | None:
@@ -69,6 +63,44 @@ class SGD(Rule):
         if wd:
             torch._foreach_add_(moves, weights, alpha=-lr * wd)
         torch._foreach_add_(weights, moves)
+
+
+@Optimizer.register
+class ccSGD(SGD):
+    """`SGD` under an older name."""
+
+
+@Optimizer.register
+class SGLD(Rule):
+    """Stochastic gradient Langevin dynamics: descent with noise, whose weights are samples of the posterior.
+
+    ::
+
+        grad   = clip(rescale_grad * grad, clip_gradient) + wd * weight
+        weight = weight - lr / 2 * grad + sqrt(lr) * noise
+
+    The noise is normally distributed; `mx.random.seed` seeds it.
+
+    Parameters
+    ----------
+    **kwargs
+        See `Optimizer`.
+
+    References
+    ----------
+    Patterson and Teh, "Stochastic Gradient Riemannian Langevin Dynamics on the Probability Simplex", NIPS 2013.
+    """
+
+    def step(
+        self, weights: list[Tensor], grads: list[Tensor], states: list[Any], lr: float, wd: float, count: int
+    ) -> None:
+        """Change weights in place."""
+        grads = self._rescaled(grads)
+        noises = [torch.randn_like(weight) for weight in weights]
+        if wd:
+            torch._foreach_mul_(weights, 1 - lr / 2 * wd)
+        torch._foreach_add_(weights, grads, alpha=-lr / 2)
+        torch._foreach_add_(weights, noises, alpha=math.sqrt(lr))
 
 
 @Optimizer.register
@@ -98,7 +130,7 @@ class NAG(Rule):
 
     def __init__(self, momentum: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.momentum = _momentum(momentum)
+        self.momentum = check_momentum(momentum)
 
     def create_state(self, index: Any, weight: NDArray) -> NDArray | None:
         """The momentum, if there is any."""
@@ -156,7 +188,7 @@ class Signum(Rule):
         self, learning_rate: float | None = 0.01, momentum: float = 0.9, wd_lh: float = 0.0, **kwargs: Any
     ) -> None:
         super().__init__(learning_rate=learning_rate, **kwargs)
-        self.momentum = _momentum(momentum)
+        self.momentum = check_momentum(momentum)
         self.wd_lh = wd_lh
 
     def create_state(self, index: Any, weight: NDArray) -> NDArray | None:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
+from numbers import Real
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..base import ArgumentError, ShapeError
+from ..base import ArgumentError, ShapeError, expect_number, shown
 from ..ndarray import NDArray, zeros
 from .contract import Optimizer
 
@@ -113,8 +114,15 @@ def tensors_of(states: list[Any], place: int) -> list[Tensor]:
     return [state[place].tensor for state in states]
 
 
+def check_momentum(momentum: float) -> float:
+    """The momentum, if it is none that turns steps around."""
+    if expect_number("momentum", momentum) < 0:
+        raise ArgumentError(f"momentum: expected at least 0, got {momentum}")
+    return momentum
+
+
 def check_rates(**rates: float) -> None:
     """Refuse rates of decay at which a moving average does not move, or is none."""
     for name, rate in rates.items():
-        if not 0 <= rate < 1:
-            raise ArgumentError(f"{name}: expected at least 0 and below 1, got {rate}")
+        if not isinstance(rate, Real) or not 0 <= float(rate) < 1:
+            raise ArgumentError(f"{name}: expected at least 0 and below 1, got {shown(rate)}")

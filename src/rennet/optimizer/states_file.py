@@ -13,10 +13,11 @@ from ..base import FormatError, NotSupportedError
 from ..ndarray import NDArray
 from ..ndarray.files import from_record, to_record
 from .contract import Optimizer
+from .mxnet_states import looks_like_pickle, read_mxnet_states
+from .taking_up import take_up
 
 _HEADER = "header"
 _FORMAT = "rennet optimizer states 1"
-_PICKLES = (b"\x80", b"(", b"}")  # protocol 2 and later; a tuple or dict in protocol 0; a dict in protocol 1
 _SOURCE = "optimizer states"
 _PLAIN = (bool, int, float, str, type(None))
 
@@ -47,10 +48,15 @@ def dump_states(optimizer: Optimizer, states: Mapping[Any, Any], with_numbers: b
             for device, counts in optimizer._all_index_update_counts.items()
             for index, count in counts.items()
         ],
-        "states": [[_index(index), _packed(state, repr(_index(index)), [], arrays)] for index, state in states.items()],
+        "states": [[_index(index), packed(state, repr(_index(index)), [], arrays)] for index, state in states.items()],
         "numbers": _numbers(optimizer) if with_numbers else None,
         "scheduler": [type(scheduler).__name__, _numbers(scheduler)] if with_numbers and scheduler else None,
     }
+    return dump_file(header, arrays)
+
+
+def dump_file(header: Mapping[str, Any], arrays: Mapping[str, NDArray]) -> bytes:
+    """The bytes of a file: a header that JSON can hold, and arrays by name."""
     text = np.frombuffer(json.dumps(header).encode(), np.uint8)
     records = [Record(text, 3), *(to_record(array) for array in arrays.values())]
     return dump_params([_HEADER, *arrays], records)
@@ -64,7 +70,7 @@ def _index(index: Any) -> int | str:
     raise NotSupportedError(f"states of parameter {index!r}: only integers and strings can be saved as its index")
 
 
-def _packed(state: Any, index: str, path: list[int], arrays: dict[str, NDArray]) -> Any:
+def packed(state: Any, index: str, path: list[int], arrays: dict[str, NDArray]) -> Any:
     """A state as JSON, its arrays put into `arrays` under names that say whose they are."""
     if isinstance(state, NDArray):
         name = f"state:{index}:{'.'.join(map(str, path))}"
@@ -72,7 +78,7 @@ def _packed(state: Any, index: str, path: list[int], arrays: dict[str, NDArray])
         return {"array": name}
     if isinstance(state, list | tuple):
         kind = "tuple" if isinstance(state, tuple) else "list"
-        return {kind: [_packed(each, index, [*path, place], arrays) for place, each in enumerate(state)]}
+        return {kind: [packed(each, index, [*path, place], arrays) for place, each in enumerate(state)]}
     if isinstance(state, _PLAIN):
         return {"value": state}
     raise NotSupportedError(
@@ -104,21 +110,15 @@ def _is_plain_list(value: Any) -> bool:
 
 
 def load_states(optimizer: Optimizer, raw: bytes) -> dict[Any, Any]:
-    """The states in a file, by index; counts and numbers go into `optimizer`, which stays as it was if this fails."""
-    if raw.startswith(_PICKLES):
-        raise NotSupportedError(
-            f"{_SOURCE}: the bytes look like a pickle, as MXNet's .states files are; rennet does not read pickles, "
-            "which can run any code. Train on from the parameters alone, or save the states with rennet"
-        )
-    names, records = read_params(raw)
-    arrays = dict(zip(names, records, strict=False))
-    header = _header(arrays.pop(_HEADER, None))
-    ours = type(optimizer).__name__
-    if header.get("optimizer") != ours:
-        mend = "Create the optimizer they were saved from."
-        raise _error("optimizer", f"states of {ours}", str(header.get("optimizer")), mend)
+    """The states in a file, by index; counts and numbers go into `optimizer`, which stays as it was if this fails.
+
+    MXNet's pickles are understood too, without running them.
+    """
+    if looks_like_pickle(raw):
+        return take_up(optimizer, read_mxnet_states(raw))
+    header, arrays = parse_file(raw, _FORMAT, type(optimizer).__name__)
     try:
-        states = {index: _unpacked(state, arrays) for index, state in header["states"]}
+        states = {index: unpacked(state, arrays) for index, state in header["states"]}
         counts: dict[int, dict[Any, int]] = {0: {}}
         for device, index, count in header["update_counts"]:
             counts.setdefault(int(device), {})[index] = int(count)
@@ -139,32 +139,49 @@ def load_states(optimizer: Optimizer, raw: bytes) -> dict[Any, Any]:
     return states
 
 
+def parse_file(raw: bytes, form: str, ours: str) -> tuple[dict[str, Any], dict[str, Record]]:
+    """The header of a file of the given format, saved from an optimizer called `ours`, and its arrays by name."""
+    if looks_like_pickle(raw):
+        raise NotSupportedError(
+            f"{_SOURCE}: the bytes look like a pickle, as MXNet's .states files are, whose states {ours} cannot "
+            "take up. Train on from the parameters alone, or with MXNet's optimizer of that name"
+        )
+    names, records = read_params(raw)
+    arrays = dict(zip(names, records, strict=False))
+    header = _header(arrays.pop(_HEADER, None), form)
+    if header.get("optimizer") != ours:
+        mend = "Create the optimizer they were saved from."
+        raise _error("optimizer", f"states of {ours}", str(header.get("optimizer")), mend)
+    return header, arrays
+
+
 def _error(where: str, expected: str, got: str, mend: str = "") -> FormatError:
     return FormatError(_SOURCE, where, "content", expected, got, mend)
 
 
-def _header(record: Record | None) -> dict[str, Any]:
+def _header(record: Record | None, form: str) -> dict[str, Any]:
     if record is None or record.array is None or record.array.dtype != np.uint8:
         raise _error("names", f"an array of bytes called {_HEADER!r}", "none", "This is no file of optimizer states.")
     try:
         header = json.loads(record.array.tobytes())
     except ValueError as error:
         raise _error(_HEADER, "JSON", str(error)) from error
-    if not isinstance(header, dict) or header.get("format") != _FORMAT:
-        raise _error(_HEADER, f"format {_FORMAT!r}", repr(header)[:80])
+    if not isinstance(header, dict) or header.get("format") != form:
+        raise _error(_HEADER, f"format {form!r}", repr(header)[:80])
     return header
 
 
-def _unpacked(state: Any, arrays: Mapping[str, Record]) -> Any:
+def unpacked(state: Any, arrays: Mapping[str, Record]) -> Any:
+    """The reverse of `packed`."""
     ((kind, content),) = state.items()
     if kind == "array":
         if content not in arrays:
             raise _error("states", f"an array called {content!r}", "none")
         return from_record(arrays[content])
     if kind == "tuple":
-        return tuple(_unpacked(each, arrays) for each in content)
+        return tuple(unpacked(each, arrays) for each in content)
     if kind == "list":
-        return [_unpacked(each, arrays) for each in content]
+        return [unpacked(each, arrays) for each in content]
     if kind != "value" or not isinstance(content, _PLAIN):
         raise _error("states", "array, tuple, list or value", f"{kind}: {content!r}"[:80])
     return content

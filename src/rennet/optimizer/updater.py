@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ..base import expect
 from ..ndarray import NDArray
 from .contract import Optimizer
 from .states_file import dump_states, load_states
@@ -37,7 +38,8 @@ class Updater:
     """
 
     def __init__(self, optimizer: Optimizer) -> None:
-        self.optimizer = optimizer
+        mend = "mx.optimizer.create(name) makes one"
+        self.optimizer = expect("Updater: optimizer", optimizer, Optimizer, "an Optimizer", mend)
         self.states: dict[Any, Any] = {}
         self._elsewhere: set[Any] = set()
         """Indices whose states came from a file and may lie on another device than the weight."""
@@ -86,12 +88,14 @@ class Updater:
     def set_states(self, states: bytes) -> None:
         """Put back what `get_states` gave: states, update counts and, if it was saved, the optimizer's numbers.
 
+        Files that MXNet wrote are understood too; nothing in them is run.
+
         Raises
         ------
         FormatError
             The bytes are damaged, or of another kind of optimizer.
         NotSupportedError
-            They are a pickle, as MXNet writes.
+            They are MXNet's, and hold something else than arrays, plain values and optimizers of MXNet's.
         """
         self.states = load_states(self.optimizer, bytes(states))
         self._elsewhere = set(self.states)

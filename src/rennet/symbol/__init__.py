@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from . import contrib, random
+from . import contrib, linalg, random
 from . import generated as _internal
 from .creation import Group, Variable, arange, eye, full, ones, var, zeros
 from .files import fromjson, load, load_json
@@ -24,6 +24,7 @@ __all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
     "eye",
     "fromjson",
     "full",
+    "linalg",
     "load",
     "load_json",
     "ones",

@@ -8,7 +8,7 @@ from typing import Any
 from .. import attribute, name
 from .._graph import Entry, Node
 from .._ops.registry import Operator
-from ..base import ArgumentError
+from ..base import ArgumentError, expect
 
 HIDDEN_KEYS = ("ctx_group", "lr_mult", "wd_mult", "force_mirroring", "mirror_stage")
 """Free-form attributes that may be written, and asked for, with and without their underscores."""
@@ -37,6 +37,8 @@ def compose(
     """
     attributes = dict(attributes)
     chosen, free = attributes.pop("name", None), attributes.pop("attr", None)
+    expect(f"{operator.name}: name", chosen, str | None, "a string")
+    expect(f"{operator.name}: attr", free, Mapping | None, "a dict of strings")
     given = {key: operator.text_of(key, value) for key, value in attributes.items()}
     if operator.variadic:
         if not symbols:

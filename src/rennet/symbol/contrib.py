@@ -12,10 +12,10 @@ from .._graph import Entry, Node
 from .._loops import iterations, nest, pair
 from .._ops.catalogue import OPERATORS
 from .._ops.control_flow import ControlFlow
-from ..base import ArgumentError
+from ..base import ArgumentError, expect_call
 from .cutting import Cut, leaves_of, trace
 from .files import to_record
-from .generated import contrib_functions
+from .generated import functions_in
 from .subgraph import Subgraph
 from .symbol import Symbol
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         """Tells type checkers of the operators, which are made when this is imported."""
 
 
-_GENERATED = contrib_functions()
+_GENERATED = functions_in("contrib")
 globals().update(_GENERATED)
 
 __all__ = ["cond", "foreach", "while_loop", *_GENERATED]  # pyright: ignore[reportUnsupportedDunderAll]
@@ -65,6 +65,7 @@ def foreach(body: Callable[[Any, Any], Any], data: Any, init_states: Any, name: 
     >>> sums.eval(data=mx.nd.array([[1], [2], [3]]), start=mx.nd.array([0]))[0].asnumpy().tolist()
     [[1.0], [3.0], [6.0]]
     """
+    expect_call("foreach: body", body)
     flat_data, data_structure = leaves_of(data, "foreach: data")
     flat_states, state_structure = leaves_of(init_states, "foreach: init_states")
     if not flat_data:
@@ -141,6 +142,8 @@ def while_loop(
     >>> powers.eval(x=mx.nd.array([2]))[0].asnumpy().tolist()
     [[2.0], [4.0], [8.0], [0.0], [0.0]]
     """
+    expect_call("while_loop: cond", cond)
+    expect_call("while_loop: func", func)
     flat, structure = leaves_of(loop_vars, "while_loop: loop_vars")
     limit = iterations(max_iterations)
     if not flat:
@@ -206,6 +209,8 @@ def cond(pred: Symbol, then_func: Callable[[], Any], else_func: Callable[[], Any
     >>> size.eval(x=mx.nd.array([-3]))[0].asnumpy().tolist()
     [3.0]
     """
+    expect_call("cond: then_func", then_func)
+    expect_call("cond: else_func", else_func)
     condition = trace("cond: pred", f"{name}_pred", [], lambda _: ([_single("cond: pred", pred)], []))
     structures: list[Any] = []
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .. import attribute
@@ -10,7 +10,7 @@ from .._dtypes import element_type
 from .._graph import Node
 from .._ops.attrs import to_text
 from .._ops.catalogue import OPERATORS
-from ..base import ArgumentError
+from ..base import ArgumentError, expect, expect_number, shown
 from .symbol import Symbol, call
 
 
@@ -46,16 +46,19 @@ def var(
     """
     if not isinstance(name, str):
         raise ArgumentError(f"Variable: name: expected a string, got {type(name).__name__}")
+    _expect_attributes(f"Variable {name}: attr", attr)
     attrs = attribute.current().get(attr)
     if shape is not None:
         attrs["__shape__"] = to_text(shape)
     if lr_mult is not None:
-        attrs["__lr_mult__"] = str(lr_mult)
+        attrs["__lr_mult__"] = str(expect_number(f"Variable {name}: lr_mult", lr_mult))
     if wd_mult is not None:
-        attrs["__wd_mult__"] = str(wd_mult)
+        attrs["__wd_mult__"] = str(expect_number(f"Variable {name}: wd_mult", wd_mult))
     if dtype is not None:
         attrs["__dtype__"] = str(element_type(dtype).code)
     if init is not None:
+        if not isinstance(init, str) and not hasattr(init, "dumps"):
+            raise ArgumentError(f"Variable {name}: init: expected an initializer or its name, got {shown(init)}")
         attrs["__init__"] = init if isinstance(init, str) else init.dumps()
     if stype is not None:
         if stype != "default":
@@ -71,9 +74,14 @@ def var(
 Variable = var
 
 
+def _expect_attributes(argument: str, given: Any) -> None:
+    for key, value in expect(argument, given or {}, Mapping, "a dict of strings").items():
+        expect(f"{argument}: {key}", value, str, "a string")
+
+
 def Group(symbols: Sequence[Symbol]) -> Symbol:
     """One symbol with the outputs of all."""
-    symbols = list(symbols)
+    symbols = list(expect("Group: symbols", symbols, Iterable, "a non-empty sequence of Symbols"))
     if not symbols or not all(isinstance(symbol, Symbol) for symbol in symbols):
         raise ArgumentError("Group: expected a non-empty sequence of Symbols")
     return Symbol([entry for symbol in symbols for entry in symbol._outputs])

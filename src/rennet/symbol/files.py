@@ -14,7 +14,7 @@ from .._formats.symbol_json import parse_graph, render_graph
 from .._formats.upgrade import upgrade_graph
 from .._ops.control_flow import ControlFlow
 from .._ops.registry import find
-from ..base import FormatError, MXNetError
+from ..base import FormatError, MXNetError, expect
 from .subgraph import Subgraph
 from .symbol import Symbol
 
@@ -99,6 +99,7 @@ def _from_current(graph: GraphRecord, source: str) -> Symbol:
 
 def load_json(json_str: str) -> Symbol:
     """The graph in a JSON text."""
+    expect("load_json: json_str", json_str, (str, bytes), "the text of a -symbol.json file", "load(fname) reads a file")
     return from_record(parse_graph(json_str), "<string>")
 
 

@@ -21,9 +21,9 @@ def _function(name: str, operator: Operator) -> Any:
     return describe(generated, name, operator, __name__)
 
 
-def contrib_functions() -> dict[str, Any]:
-    """Those of ``sym.contrib``: the operators whose names begin with ``_contrib_``, without that."""
-    prefix = "_contrib_"
+def functions_in(namespace: str) -> dict[str, Any]:
+    """Those of ``sym.contrib`` or ``sym.linalg``: operators whose names begin with ``_contrib_``, say, without that."""
+    prefix = f"_{namespace}_"
     bare = {name.removeprefix(prefix): operator for name, operator in OPERATORS.items() if name.startswith(prefix)}
     return {name: _function(name, operator) for name, operator in bare.items()}
 

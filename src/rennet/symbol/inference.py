@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .._dtypes import BY_CODE, ElementType, element_type
 from .._graph import Node, auxiliary, in_order
 from .._ops.inference import Known, complete, from_public, to_public, unify
-from ..base import ArgumentError, ShapeError
+from ..base import ArgumentError, ShapeError, is_whole
 
 if TYPE_CHECKING:
     from .symbol import Symbol
@@ -32,7 +32,7 @@ class Shapes:
         self.nodes = nodes
         self._known: dict[tuple[int, int], Known] = dict(entries)
         self._rules: dict[Any, Any] = {}
-        self._texts: dict[int, Any] = {}
+        self._changes = 0
         for node in nodes:
             if node.op is None:
                 declared = node.attrs.get("__shape__")
@@ -47,53 +47,63 @@ class Shapes:
     def _settle(self) -> None:
         """Apply the operators' rules forwards and backwards until nothing more becomes known."""
         unsettled = [node for node in self.nodes if node.op is not None]
-        while True:
-            changed = [self._apply(node) for node in unsettled]
-            unsettled = [node for node in unsettled if not self._settled(node)]
-            changed += [self._apply(node) for node in reversed(unsettled)]
-            unsettled = [node for node in unsettled if not self._settled(node)]
-            if not unsettled or not any(changed):
+        while unsettled:
+            before = self._changes
+            unsettled = [node for node in unsettled if not self._apply(node)]
+            unsettled = [node for node in reversed(unsettled) if not self._apply(node)][::-1]
+            if self._changes == before:
                 return
 
-    def _settled(self, node: Node) -> bool:
-        outputs = all(complete(self.of(node, i)) for i in range(node.num_outputs))
-        return outputs and all(complete(self.of(*entry)) for entry in node.inputs)
-
     def _apply(self, node: Node) -> bool:
+        """Apply the operator's rule; whether everything about the node is known now."""
         assert node.op is not None
-        before = [self.of(*entry) for entry in node.inputs], [self.of(node, i) for i in range(node.num_outputs)]
-        # steps of an unrolled network repeat each other: one look at a rule serves them all
-        if id(node) not in self._texts:
-            self._texts[id(node)] = (node.op, tuple(sorted(node.attrs.items())))
-        key = (self._texts[id(node)], tuple(before[0]), tuple(before[1]))
-        after = self._rules.get(key)
-        if after is None:
+        known, number = self._known.get, id(node)
+        inputs = [(id(child), index) for child, index in node.inputs]
+        outputs = [(number, index) for index in range(node.num_outputs)]
+        # steps of an unrolled network repeat each other, attributes included: one look at a rule serves them all
+        key = (node.op, id(node.parsed), tuple(map(known, inputs)), tuple(map(known, outputs)))
+        rule = self._rules.get(key)
+        if rule is None:
+            before = list(key[2]), list(key[3])
             try:
-                after = node.op.infer_shapes(node.parsed, *before)
+                after = node.op.infer_shapes(node.parsed, list(before[0]), list(before[1]))
             except ShapeError as error:
                 raise ShapeError(f"Error in operator {node.name} ({node.op.name}): {error}") from error
-            self._rules[key] = after
-        if after[0] == before[0] and after[1] == before[1]:
-            return False
-        for entry, shape in zip(node.inputs, after[0], strict=True):
-            self._known[id(entry[0]), entry[1]] = shape
-        for index, shape in enumerate(after[1]):
-            self._known[id(node), index] = shape
-        return True
+            changed = after[0] != before[0] or after[1] != before[1]
+            is_settled = all(map(complete, after[0])) and all(map(complete, after[1]))
+            rule = self._rules[key] = (after if changed else None, is_settled)
+        after, is_settled = rule
+        if after is not None:
+            self._changes += 1
+            for entry, shape in zip(inputs, after[0], strict=True):
+                self._known[entry] = shape
+            for index, shape in enumerate(after[1]):
+                self._known[number, index] = shape
+        return is_settled
 
 
 def _given(symbol: Symbol, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     if args and kwargs:
         raise ArgumentError("give shapes or types in order or by name, not both")
     names = symbol.list_arguments()
+    known = {*names, *symbol.list_auxiliary_states()}
+    unknown = sorted(set(kwargs) - known)
+    if unknown:
+        raise ArgumentError(f"the symbol has no argument called {', '.join(unknown)}; it has: {', '.join(names[:20])}")
     if len(args) > len(names):
         raise ArgumentError(f"expected at most {len(names)}, one for each argument, got {len(args)}")
     return dict(zip(names, args, strict=False)) if args else dict(kwargs)
 
 
+def _expect_shape(name: str, shape: Any) -> Any:
+    if isinstance(shape, list | tuple) and all(size is None or is_whole(size, -1) for size in shape):
+        return shape
+    raise ArgumentError(f"shape of {name}: expected a tuple of sizes, 0 for an unknown one; got {shape!r}")
+
+
 def shapes_of(symbol: Symbol, given: Mapping[str, Any]) -> Shapes:
     """Everything that follows from the given shapes of arguments."""
-    shapes = {name: from_public(shape) for name, shape in given.items() if shape is not None}
+    shapes = {name: from_public(_expect_shape(name, shape)) for name, shape in given.items() if shape is not None}
     try:
         return Shapes(in_order(symbol._outputs), shapes)
     except ShapeError as error:
@@ -126,9 +136,11 @@ def infer_shape(symbol: Symbol, args: Sequence[Any], kwargs: Mapping[str, Any], 
     return tuple([to_public(shape) for shape in part] for part in found)  # pyright: ignore[reportReturnType]
 
 
-def types_of(symbol: Symbol, given: Mapping[str, Any]) -> dict[tuple[int, int], ElementType]:
+def types_of(
+    symbol: Symbol, given: Mapping[str, Any], nodes: Sequence[Node] | None = None
+) -> dict[tuple[int, int], ElementType]:
     """The element type of every output of every node; variables that nothing decides are float32."""
-    nodes = in_order(symbol._outputs)
+    nodes = in_order(symbol._outputs) if nodes is None else nodes
     asked = [(node, given.get(node.name)) for node in nodes if node.op is None]
     known = known_types(nodes, {(id(node), 0): element_type(kind) for node, kind in asked if kind is not None})
     default = element_type(None)
@@ -140,17 +152,23 @@ def known_types(
 ) -> dict[tuple[int, int], ElementType | None]:
     """What follows for the element type of every output of every node from those of some variables."""
     known = dict(given)
+    rules: dict[Any, Any] = {}
     for node in nodes:
         if node.op is None:
             declared = node.attrs.get("__dtype__")
             own = BY_CODE.get(int(declared)) if declared and declared != "-1" else None
             known[id(node), 0] = known.get((id(node), 0)) or own
             continue
-        types = [known.get((id(child), index)) for child, index in node.inputs]
-        inputs, outputs = node.op.types(node.parsed, types)
-        for (child, index), kind in zip(node.inputs, inputs, strict=True):
-            if known.get((id(child), index)) is None:
-                known[id(child), index] = kind
+        entries = [(id(child), index) for child, index in node.inputs]
+        # as with shapes: one look at a rule serves all steps
+        key = (node.op, id(node.parsed), *map(known.get, entries))
+        rule = rules.get(key)
+        if rule is None:
+            rule = rules[key] = node.op.types(node.parsed, list(key[2:]))
+        inputs, outputs = rule
+        for entry, kind in zip(entries, inputs, strict=True):
+            if known.get(entry) is None:
+                known[entry] = kind
         for index in range(node.num_outputs):
             known[id(node), index] = outputs[0] if index >= len(outputs) else outputs[index]
     return known

@@ -44,7 +44,7 @@ class Subgraph:
 
     def bind(self, training: bool, device: torch.device) -> Run:
         """The graph as a function of tensors; every result has at least one axis."""
-        from ..executor import Program  # the executor runs symbols, so it stands above them
+        from ..program import Program  # programs run symbols, so they stand above them
 
         programs: dict[Any, Program] = {}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,12 @@ from .._graph import Entry, Node, auxiliary, in_order
 from .._ops.arithmetic import Arithmetic, Spelling
 from .._ops.catalogue import OPERATORS
 from .._ops.registry import Operator
-from ..base import ArgumentError, numeric_types
+from ..base import ArgumentError, NotSupportedError, expect, numeric_types
 from ..context import Context, current_context
 from ..ndarray import NDArray
 from . import inference
 from .compose import HIDDEN_KEYS, compose, hidden
+from .listing import listing
 
 # The alias that is called, not the operator's own name, is what an automatic name is made of.
 _SPELLINGS = {
@@ -118,6 +120,7 @@ class Symbol(Arithmetic):
                 found = "no output is" if not places else f"{len(places)} outputs are"
                 raise ArgumentError(f"{found} called {index!r}; outputs: {_shortened(self.list_outputs())}")
             index = places[0]
+        expect("index", index, Integral, "the number of an output, its name, or a slice")
         if not -len(self._outputs) <= index < len(self._outputs):
             raise IndexError(f"output {index} of a symbol with {len(self._outputs)}")
         return Symbol([self._outputs[index]])
@@ -221,6 +224,24 @@ class Symbol(Arithmetic):
 
     # leaving
 
+    def debug_str(self) -> str:
+        """The graph as lines for people to read.
+
+        Examples
+        --------
+        >>> import rennet as mx
+        >>> print(mx.sym.relu(mx.sym.Variable("x"), name="y").debug_str())
+        Symbol Outputs:
+            output[0]=y(0)
+        Variable:x
+        --------------------
+        Op:relu, Name=y
+        Inputs:
+            arg[0]=x(0) version=0
+        <BLANKLINE>
+        """
+        return listing(self._outputs)
+
     def tojson(self, remove_amp_cast: bool = True) -> str:
         """The graph as MXNet's JSON."""
         from .files import to_json  # files needs this class
@@ -245,9 +266,16 @@ class Symbol(Arithmetic):
         group2ctx: Any = None,
         shared_exec: Any = None,
     ) -> Any:
-        """An executor over given arrays; see `rennet.executor.Executor`."""
+        """An executor over given arrays; see `rennet.executor.Executor`.
+
+        `shared_exec` is accepted for MXNet's sake: memory is not shared between executors.
+        """
         from ..executor import bind  # the executor runs symbols, so it stands above them
 
+        _refuse_groups("bind", group2ctx)
+        _expect_context("bind", ctx)
+        for what, given in (("args", args), ("args_grad", args_grad), ("aux_states", aux_states)):
+            _expect_arrays(f"bind: {what}", given)
         return bind(self, ctx or current_context(), args, args_grad, grad_req, aux_states)
 
     def simple_bind(
@@ -262,7 +290,13 @@ class Symbol(Arithmetic):
         shared_buffer: Any = None,
         **kwargs: Any,
     ) -> Any:
-        """An executor whose arrays are made here, from the shapes of the inputs given by name."""
+        """An executor whose arrays are made here, from the shapes of the inputs given by name.
+
+        As in MXNet, shapes of names that the graph does not have are left aside.
+        """
+        _refuse_groups("simple_bind", group2ctx)
+        _expect_context("simple_bind", ctx)
+        expect("simple_bind: type_dict", type_dict, Mapping | None, "a dict of element types by name")
         from ..executor import simple_bind
 
         return simple_bind(self, ctx or current_context(), grad_req, type_dict or {}, kwargs)
@@ -270,6 +304,18 @@ class Symbol(Arithmetic):
     def eval(self, ctx: Context | None = None, **kwargs: Any) -> list[Any]:
         """The outputs for arguments given by name, without gradients."""
         return self.bind(ctx, kwargs, grad_req="null").forward()
+
+    def gradient(self, wrt: Any) -> Any:
+        """Refused, as MXNet has it by name only.
+
+        Raises
+        ------
+        NotSupportedError
+            Always.
+        """
+        raise NotSupportedError(
+            "Symbol.gradient: there are no graphs of gradients; bind the symbol with args_grad and call backward"
+        )
 
     # arithmetic
 
@@ -312,6 +358,9 @@ def call(operator: Operator, alias: str, args: Sequence[Any], kwargs: dict[str, 
     """``sym.alias(*args, **kwargs)``: symbols are inputs, everything else attributes, in order."""
     if operator.variadic and len(args) == 1 and isinstance(args[0], list | tuple):
         args = args[0]
+    if not operator.variadic and not operator.open_inputs:
+        # an input that is left out, as in F.FullyConnected(x, weight, None, no_bias=True)
+        args = [arg for place, arg in enumerate(args) if arg is not None or place >= len(operator.inputs)]
     symbols = [arg for arg in args if isinstance(arg, Symbol)]
     if len(symbols) != len(args):
         rest = args[len(symbols) :]
@@ -340,6 +389,23 @@ def call(operator: Operator, alias: str, args: Sequence[Any], kwargs: dict[str, 
     }
     node = compose(operator, alias, symbols, by_name, attributes)
     return Symbol([(node, index) for index in range(node.num_outputs)])
+
+
+def _expect_context(what: str, ctx: Any) -> None:
+    expect(f"{what}: ctx", ctx, Context | None, "a Context", "such as mx.cpu() or mx.gpu(0)")
+
+
+def _refuse_groups(what: str, group2ctx: Any) -> None:
+    if group2ctx:
+        raise NotSupportedError(f"{what}: group2ctx: a graph runs on one device; bind it without")
+
+
+def _expect_arrays(argument: str, given: Any) -> None:
+    """Refuse what is no list or dict of NDArrays; some may be None."""
+    expect(argument, given, (Mapping, list, tuple, type(None)), "a list or a dict of NDArrays")
+    named = given.items() if isinstance(given, Mapping) else enumerate(given or ())
+    for name, array in named:
+        expect(f"{argument}: {name}", array, NDArray | None, "an NDArray")
 
 
 def _visible(attrs: Mapping[str, str]) -> dict[str, str]:
