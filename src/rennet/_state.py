@@ -1,4 +1,4 @@
-"""The thread's two flags: is a gradient being recorded, and is this training."""
+"""The thread's flags: is a gradient being recorded, is this training, are unrolled recurrences fused."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import threading
 
 
 class Flags(threading.local):
-    """Recording and training, per thread; both off at first."""
+    """Recording and training, off at first, and fusing, on; per thread."""
 
     recording = False
     training = False
+    fusing = True
 
 
 flags = Flags()

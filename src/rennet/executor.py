@@ -1,4 +1,4 @@
-"""Running graphs: a bound symbol as a flat list of calls, forwards, and backwards by torch's autograd."""
+"""Executors: a symbol bound to its arrays, run forwards, and backwards by torch's autograd."""
 
 from __future__ import annotations
 
@@ -11,125 +11,14 @@ from torch import Tensor
 
 from ._graph import Node, auxiliary
 from ._ops.inference import complete, to_public
-from ._ops.registry import Operator
+from ._passes import Recurrence
+from ._state import flags
 from .base import ArgumentError, MXNetError, ShapeError
 from .context import Context
 from .ndarray.array import GRAD_REQS, NDArray
+from .program import Program, Watch
 from .symbol.inference import Shapes, shapes_of, types_of
 from .symbol.symbol import Symbol
-
-Call = tuple[Callable[..., Any], tuple[int, ...], tuple[int, ...], tuple[int, ...]]
-"""A function, the registers it reads and writes, and those that nobody reads after it."""
-
-
-class Program:
-    """A graph compiled for one device: which function reads and writes which registers, in order."""
-
-    def __init__(self, symbol: Symbol, shapes: Shapes, device: torch.device) -> None:
-        self.nodes = shapes.nodes
-        self.registers: dict[tuple[int, int], int] = {}
-        for node in self.nodes:
-            for index in range(node.num_outputs):
-                self.registers[id(node), index] = len(self.registers)
-        self.outputs = [self.registers[id(node), index] for node, index in symbol._outputs]
-        self._operators = {id(node): node.op.anew() for node in self.nodes if node.op is not None}
-        self._calls = {training: self._compile(shapes, training, device) for training in (False, True)}
-
-    def _compile(self, shapes: Shapes, training: bool, device: torch.device) -> list[Call]:
-        calls: list[Call] = []
-        wanted = set(self.outputs)
-        for node in reversed(self.nodes):
-            if node.op is not None:
-                run = self._operators[id(node)].bind(_concrete(node, shapes), training, device)
-                ins = tuple(self.registers[id(child), index] for child, index in node.inputs)
-                outs = tuple(self.registers[id(node), index] for index in range(node.num_outputs))
-                last = tuple({*ins, *outs} - wanted)
-                wanted.update(ins)
-                calls.append((run, ins, outs, last))
-        return calls[::-1]
-
-    def run(self, values: Mapping[int, Tensor], training: bool, watch: Watch | None = None) -> Any:
-        """The outputs, for the tensors in the registers of the variables."""
-        registers: list[Any] = [None] * len(self.registers)
-        for place, tensor in values.items():
-            registers[place] = tensor
-        for number, (run, ins, outs, last) in enumerate(self._calls[training]):
-            if watch is not None:
-                watch.show(watch.before[number], registers)
-            result = run(*[registers[i] for i in ins])
-            if len(outs) == 1 and isinstance(result, Tensor):
-                registers[outs[0]] = result
-            else:
-                for place, part in zip(outs, result, strict=True):
-                    registers[place] = part
-            if watch is not None:
-                watch.show(watch.after[number], registers)
-            for place in last:
-                registers[place] = None
-        return [registers[place] for place in self.outputs]
-
-
-NAMED_WHEN_ALONE = frozenset(
-    {
-        *("Dropout", "L2Normalization", "LRN", "MakeLoss", "Pad", "Pooling", "SliceChannel", "SwapAxis"),
-        *("_ravel_multi_index", "_unravel_index", "log_softmax", "one_hot", "repeat", "reverse", "squeeze", "tile"),
-    }
-)
-"""Operators of one input that a monitor sees under the input's name; that of all others it sees as ``input0``."""
-
-
-def _seen_as(operator: Operator, names: Sequence[str]) -> Sequence[str]:
-    alone = len(operator.inputs) == 1 and operator.name not in NAMED_WHEN_ALONE
-    return ["input0"] if alone else names
-
-
-class Watch:
-    """Has a function called with the name and value of what a program's operators read and write.
-
-    Parameters
-    ----------
-    program : Program
-        What is watched.
-    callback : callable
-        Called with a name and an NDArray.
-    inputs : bool
-        Whether inputs are shown too, just before the operator runs: variables by their own name, and then each as the
-        operator calls it.
-    ctx : Context
-        The arrays'.
-    """
-
-    def __init__(self, program: Program, callback: Callable[[str, NDArray], None], inputs: bool, ctx: Context) -> None:
-        self._callback, self._ctx = callback, ctx
-        self.before: list[list[tuple[str, int]]] = []
-        self.after: list[list[tuple[str, int]]] = []
-        for node in program.nodes:
-            if node.op is None:
-                continue
-            seen: list[tuple[str, int]] = []
-            for key, (child, index) in zip(_seen_as(node.op, node.input_names), node.inputs, strict=True):
-                place = program.registers[id(child), index]
-                seen += [(child.name, place)] if child.op is None else []
-                seen.append((f"{node.name}_{key}", place))
-            self.before.append(seen if inputs else [])
-            names = enumerate(node.output_names)
-            self.after.append([(name, program.registers[id(node), index]) for index, name in names])
-
-    def show(self, names: Sequence[tuple[str, int]], registers: Sequence[Tensor]) -> None:
-        """Call for the registers that are named."""
-        for name, place in names:
-            self._callback(name, NDArray(registers[place].detach(), self._ctx))
-
-
-def _concrete(node: Node, shapes: Shapes) -> Mapping[str, Any]:
-    """A node's attributes, in which an unknown dimension of a begin state has been filled in."""
-    shape = node.parsed.get("shape")
-    if node.inputs or shape is None or (shape and 0 not in shape):
-        return node.parsed
-    known = shapes.of(node)
-    if not complete(known):
-        raise ShapeError(f"the shape of {node.name} cannot be inferred; known is {to_public(known)}")
-    return {**node.parsed, "shape": known}
 
 
 class Executor:
@@ -158,7 +47,8 @@ class Executor:
         self._symbol, self._ctx, self._grad_req = symbol, ctx, grad_req
         self.arg_dict, self.grad_dict, self.aux_dict = args, grads, aux
         self.outputs: list[NDArray] = []
-        self._program = Program(symbol, shapes, ctx.torch_device)
+        self._shapes = shapes
+        self._program = Program(symbol, shapes, ctx.torch_device, flags.fusing)
         states = auxiliary(shapes.nodes)
         self._places = [
             (self._program.registers[id(node), 0], aux if id(node) in states else args, node.name)
@@ -189,6 +79,12 @@ class Executor:
         """Results of the last `forward` by name."""
         return dict(zip(self._symbol.list_outputs(), self.outputs, strict=False))
 
+    def debug_str(self) -> str:
+        """The graph as lines for people to read, and how much memory its arrays take."""
+        arrays = [*self.arg_arrays, *self.grad_arrays, *self.aux_arrays]
+        size = sum(array.tensor.nbytes for array in arrays if array is not None)
+        return f"{self._symbol.debug_str()}Total {size >> 20} MB allocated\n"
+
     def forward(self, is_train: bool = False, **kwargs: Any) -> list[NDArray]:
         """Compute the outputs.
 
@@ -215,7 +111,8 @@ class Executor:
                 tensor = self._leaves.setdefault(name, tensor.requires_grad_())
             values[place] = tensor
         with torch.set_grad_enabled(is_train and bool(self._leaves)):
-            results = self._program.run(values, is_train, self._watch)
+            program = self._program if self._watch is None else self._watch.program
+            results = program.run(values, is_train, self._watch)
         self._heads = results if is_train else None
         self.outputs = [NDArray(result.detach(), self._ctx) for result in results]
         return self.outputs
@@ -316,7 +213,23 @@ class Executor:
             Whether it is called for the inputs of each operator too, as ``fc1_data`` and, if it is a variable, by its
             own name.
         """
-        self._watch = None if callback is None else Watch(self._program, callback, monitor_all, self._ctx)
+        if callback is None:
+            self._watch = None
+            return
+        # what happens inside the steps of a recurrence can be seen only where they are taken one by one
+        program = Program(self._symbol, self._shapes, self._ctx.torch_device, fusing=False)
+        self._watch = Watch(program, callback, monitor_all, self._ctx)
+
+    @property
+    def recurrences(self) -> list[Recurrence]:
+        """The unrolled recurrences of the graph: which run as one fused operator, and why the others do not.
+
+        >>> import rennet as mx
+        >>> outputs, _ = mx.rnn.GRUCell(3, prefix="gru_").unroll(5, mx.sym.var("x"), merge_outputs=True)
+        >>> outputs.simple_bind(x=(2, 5, 4)).recurrences
+        [Recurrence(name='gru_t0_out ... gru_t4_out', mode='gru', steps=5, why_not=None)]
+        """
+        return self._program.recurrences
 
 
 def _check_shape(what: str, expected: tuple[int, ...], got: tuple[int, ...]) -> None:
@@ -430,9 +343,10 @@ def simple_bind(
     """See `Symbol.simple_bind`. Arrays whose name is in `shared` are taken from, or put into, `pool`."""
     shapes = shapes_of(symbol, given)
     _look_at_names(shapes)
-    types = types_of(symbol, type_dict)
-    requests = _requests(grad_req, symbol.list_arguments())
+    types = types_of(symbol, type_dict, shapes.nodes)
     states = auxiliary(shapes.nodes)
+    variables = [node for node in shapes.nodes if node.op is None]
+    requests = _requests(grad_req, [node.name for node in variables if id(node) not in states])
     args: dict[str, NDArray] = {}
     grads: dict[str, NDArray | None] = {}
     aux: dict[str, NDArray] = {}

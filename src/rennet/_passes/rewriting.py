@@ -1,0 +1,184 @@
+"""Rewriting: the graph in which unrolled recurrences are fused ones."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from .._graph import Entry, Node
+from .chains import Chain, find_chains
+from .closure import Closure, closures
+from .pairs import Way, pairs
+from .rebuilding import rebuilt
+from .sequences import JOINING, Sequences, apply, joined_steps
+from .steps import ShapeOf, find_steps
+from .terms import key_of
+
+
+class Recurrence(NamedTuple):
+    """What became of an unrolled recurrence.
+
+    Attributes
+    ----------
+    name : str
+        Its first and last output's names.
+    mode : str
+        ``'lstm'``, ``'gru'``, ``'rnn_tanh'`` or ``'rnn_relu'``.
+    steps : int
+        Its length.
+    why_not : str or None
+        Why it runs step by step, or None if it was fused.
+    """
+
+    name: str
+    mode: str
+    steps: int
+    why_not: str | None
+
+
+def fused(nodes: Sequence[Node], heads: Sequence[Entry], shape_of: ShapeOf) -> tuple[list[Entry], list[Recurrence]]:
+    """Heads that have the same values, and what was found.
+
+    Parameters
+    ----------
+    nodes : sequence of Node
+        The graph, each node after its inputs.
+    heads : sequence of Entry
+        Its outputs.
+    shape_of : callable
+        From a node and an output's index to what is known of its shape.
+    """
+    chains = find_chains(find_steps(nodes, shape_of), shape_of)
+    if not chains:
+        return list(heads), []
+    found = closures(chains, nodes, heads)
+    report = [
+        Recurrence(each.chain.name, each.chain.first.mode.name, len(each.chain.steps), each.why_not) for each in found
+    ]
+    sequences = Sequences(shape_of)
+    free = sorted((each for each in found if each.why_not is None), key=_level)
+    for _, level in itertools.groupby(free, key=_level):
+        ways = [Way(each, sequences.whole(each.chain.inputs)) for each in level]
+        for group in pairs(ways, sequences):
+            _fuse(group, sequences)
+    if sequences.instead:
+        for node in nodes:
+            if node.op is not None and node.op.name in JOINING:
+                _join(node, sequences)
+    return rebuilt(heads, sequences.instead), report
+
+
+def _level(around: Closure) -> tuple[int, int]:
+    """Chains come after those that they need; those that need the same ones stand together."""
+    return around.needs.bit_count(), around.needs
+
+
+def _fuse(ways: Sequence[Way], sequences: Sequences) -> None:
+    """Put one node in the place of the steps of a chain, or of two that go over one sequence in both directions."""
+    chains, lengths = [way.around.chain for way in ways], ways[0].around.lengths
+    first, name = chains[0].first, chains[0].name
+    states = [
+        _together("expand_dims", entries, f"{name}_begin_{place}", axis="0")
+        for place, entries in enumerate(zip(*(chain.begin for chain in chains), strict=True))
+    ]
+    weights: list[Entry] = []
+    biases: list[Entry] = []
+    for chain in chains:
+        own_weights, own_biases = _parameters(chain)
+        weights += own_weights
+        biases += own_biases
+    inputs = [ways[0].data, *states, *([] if lengths is None else [lengths.entry]), *weights, *biases]
+    attrs = {"state_size": str(first.hidden), "num_layers": "1", "mode": first.mode.name}
+    attrs |= {"bidirectional": "True"} if len(ways) > 1 else {}
+    attrs |= {"use_sequence_length": "True"} if lengths is not None else {}
+    node, _ = apply("_rnn_of_parts", inputs, f"{name}_fused", num_args=str(len(inputs)), **attrs)
+    for direction, way in enumerate(ways):
+        _hand_out(node, direction, way, ways, sequences)
+
+
+def _together(operator: str, entries: Sequence[Entry], called: str, **attrs: str) -> Entry:
+    """The operator's results one after another along the first axis."""
+    each = [apply(operator, [entry], f"{called}_{place}", **attrs) for place, entry in enumerate(entries)]
+    return each[0] if len(each) == 1 else apply("Concat", each, called, dim="0", num_args=str(len(each)))
+
+
+def _hand_out(node: Node, direction: int, way: Way, ways: Sequence[Way], sequences: Sequences) -> None:
+    """Say what of the fused node takes the place of a chain's results."""
+    chain, lengths = way.around.chain, way.around.lengths
+    whole: Entry = (node, 0)
+    ends: list[Entry] = []
+    for place in range(len(chain.begin)):
+        end: Entry = (node, 1 + place)
+        if len(ways) > 1:
+            part = {"axis": "0", "begin": str(direction), "end": str(direction + 1)}
+            end = apply("slice_axis", [end], f"{chain.name}_end_{place}", **part)
+        ends.append(apply("Reshape", [end], f"{chain.name}_state_{place}", shape="(-3, -2)"))
+    if len(ways) > 1:
+        hidden = chain.first.hidden
+        part = {"axis": "2", "begin": str(direction * hidden), "end": str((direction + 1) * hidden)}
+        whole = apply("slice_axis", [whole], f"{chain.name}_direction", **part)
+        if direction and lengths is None:
+            whole = apply("reverse", [whole], f"{chain.name}_reversed", axis="0")
+        elif direction and lengths is not None:
+            turned = {"use_sequence_length": "True", "axis": "0"}
+            whole = apply("SequenceReverse", [whole, lengths.entry], f"{chain.name}_reversed", **turned)
+    if lengths is None:
+        sequences.define(chain.hidden, whole)
+        for state, end in zip(chain.steps[-1].outputs, ends, strict=True):
+            sequences.instead[key_of(state)] = end
+        return
+    for reader, axis in lengths.masked:
+        sequences.replace((reader, 0), whole, axis)
+    for reader, place in lengths.last:
+        sequences.instead[id(reader), 0] = ends[place]
+
+
+def _parameters(chain: Chain) -> tuple[list[Entry], list[Entry]]:
+    """Weights and biases, zeros where there is none, the gates in the order of `_recurrence`."""
+    first, name = chain.first, chain.name
+    weights = [way.weight for way in (first.i2h, first.h2h)]
+    biases = [way.bias for way in (first.i2h, first.h2h)]
+    given = next((bias for bias in biases if bias is not None), None)
+    filled = [_no_bias(name, given, weights[0]) if bias is None else bias for bias in biases]
+    return [_in_order(each, first.gates, name) for each in weights], [
+        _in_order(each, first.gates, name) for each in filled
+    ]
+
+
+def _no_bias(name: str, other: Entry | None, weight: Entry) -> Entry:
+    """Zeros for a bias that is not there: as many as the other one has, or as the weight has rows."""
+    if other is None:
+        other = apply("slice_axis", [weight], f"{name}_column", axis="1", begin="0", end="1")
+        other = apply("Reshape", [other], f"{name}_rows", shape="(-3,)")
+    return apply("zeros_like", [other], f"{name}_no_bias")
+
+
+def _in_order(whole: Entry, gates: Sequence[int], name: str) -> Entry:
+    """A parameter with its gates in the order of `_recurrence`."""
+    if list(gates) == list(range(len(gates))):
+        return whole
+    split, _ = apply("SliceChannel", [whole], f"{name}_gates", num_outputs=str(len(gates)), axis="0")
+    parts = [(split, place) for place in gates]
+    return apply("Concat", parts, f"{name}_in_order", dim="0", num_args=str(len(parts)))
+
+
+def _join(node: Node, sequences: Sequences) -> None:
+    """Where steps are joined to an array, take the array that is there already."""
+    found = joined_steps(node)
+    if found is None or (id(node), 0) in sequences.instead:
+        return
+    if sequences.is_whole(found.steps) or _leads_to_fused(found.steps[0], sequences):
+        whole = sequences.find(found.steps)
+        if whole is not None:
+            sequences.replace((node, 0), whole, found.axis)
+
+
+def _leads_to_fused(step: Entry, sequences: Sequences, depth: int = 8) -> bool:
+    """Is the step computed from fused outputs by a few operators."""
+    level = {key_of(step): step}
+    for _ in range(depth):
+        if any(key in sequences.instead for key in level):
+            return True
+        level = {key_of(entry): entry for node, _ in level.values() for entry in node.inputs}
+    return False

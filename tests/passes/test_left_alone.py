@@ -1,0 +1,185 @@
+"""What must run step by step, and what is said about it."""
+
+from __future__ import annotations
+
+import pytest
+
+import rennet as mx
+from oracle.client import Oracle
+
+from .fusion import assert_agrees, heads_of, reasons
+from .test_cells import CELLS, X
+
+STEPS = pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
+
+
+def split(steps: int = 3) -> list[mx.sym.Symbol]:
+    return list(mx.sym.split(X, num_outputs=steps, axis=1, squeeze_axis=True))
+
+
+@STEPS
+def test_a_decoder_that_is_given_its_own_outputs(oracle: Oracle, kind: str) -> None:
+    cell = CELLS[kind]()
+    cell.reset()
+    step, weight, states, outputs = mx.sym.Variable("x"), mx.sym.Variable("w"), cell.begin_state(), []
+    for _ in range(3):
+        output, states = cell(step, states)
+        step = mx.sym.FullyConnected(output, weight, num_hidden=4, no_bias=True)
+        outputs.append(step)
+    assert reasons(heads_of(outputs), {"x": (2, 4)}, oracle=oracle) == [
+        "an input of a step is computed from the output of an earlier one"
+    ]
+
+
+@STEPS
+def test_a_decoder_that_attends(oracle: Oracle, kind: str) -> None:
+    """The input of each step is weighed by the output before it."""
+    cell = CELLS[kind]()
+    states, outputs, before = cell.begin_state(), [], None
+    for step in split():
+        step = step if before is None else mx.sym.broadcast_mul(step, mx.sym.mean(before, axis=1, keepdims=True))
+        before, states = cell(step, states)
+        outputs.append(before)
+    assert reasons(heads_of(outputs), {"x": (2, 3, 4)}, oracle=oracle) == [
+        "an input of a step is computed from the output of an earlier one"
+    ]
+
+
+@pytest.mark.parametrize(("kind", "name"), [("lstm", "c_t1_state_output"), ("gru", "c_t1__r_act_output")])
+def test_what_is_inside_a_step_is_used_outside(oracle: Oracle, kind: str, name: str) -> None:
+    outputs, _ = CELLS[kind]().unroll(3, X, merge_outputs=True)
+    inside = outputs.get_internals()[name]
+    found = reasons(mx.sym.Group([outputs, inside]), {"x": (2, 3, 4)}, oracle=oracle)
+    assert found == [f"{name.removesuffix('_output')}, which is computed inside a step, is used outside"]
+
+
+def test_projections_used_outside(oracle: Oracle) -> None:
+    outputs, _ = CELLS["rnn"]().unroll(3, X, merge_outputs=True)
+    inside = outputs.get_internals()["c_t2_i2h_output"]
+    (found,) = reasons(mx.sym.Group([outputs, inside]), {"x": (2, 3, 4)}, oracle=oracle)
+    assert found == "c_t2_i2h, which is computed inside a step, is used outside"
+
+
+def test_two_recurrences_feed_each_other(oracle: Oracle) -> None:
+    """Each is given what the other put out before; one of them cannot be all at once."""
+    first, second = CELLS["lstm"]("a_"), CELLS["gru"]("b_")
+    a_states, b_states, outputs = first.begin_state(), second.begin_state(), []
+    left = right = mx.sym.Variable("x")
+    for _ in range(3):
+        new_left, a_states = first(right, a_states)
+        new_right, b_states = second(left, b_states)
+        left, right = new_left, new_right
+        outputs += [left, right]
+    found = reasons(heads_of(outputs), {"x": (2, 3)}, oracle=oracle)
+    assert "an input of a step is computed from the output of an earlier one" in found
+
+
+def test_circles_of_two(oracle: Oracle) -> None:
+    """Neither needs itself, but each needs another step of the other."""
+    a, b = CELLS["gru"]("a_"), CELLS["gru"]("b_")
+    xs = [mx.sym.Variable(f"x{t}") for t in range(2)]
+    a0, a_states = a(xs[0], a.begin_state())
+    b0, b_states = b(xs[1], b.begin_state())
+    # what each is given at its second step comes from the other's first
+    a1, _ = a(b0, a_states)
+    b1, _ = b(a0, b_states)
+    found = reasons(heads_of([a1, b1]), {"x0": (2, 3), "x1": (2, 3)}, oracle=oracle)
+    assert found == [None, "it and another recurrence feed each other"]
+
+
+def test_circles_of_three(oracle: Oracle) -> None:
+    cells = [CELLS["rnn"](f"{name}_") for name in "abc"]
+    firsts = [cell(mx.sym.Variable(f"x{place}"), cell.begin_state()) for place, cell in enumerate(cells)]
+    seconds = [cell(firsts[place - 1][0], firsts[place][1])[0] for place, cell in enumerate(cells)]
+    found = reasons(heads_of(seconds), {f"x{place}": (2, 3) for place in range(3)}, oracle=oracle)
+    assert sorted(found, key=str) == [None, None, "it and another recurrence feed each other"]
+
+
+def test_begin_states_that_are_broadcast() -> None:
+    h, w, u = (mx.sym.Variable(name) for name in ("h", "w", "u"))
+    for step in split():
+        i2h, h2h = (
+            mx.sym.FullyConnected(data, weight, num_hidden=3, no_bias=True) for data, weight in ((step, w), (h, u))
+        )
+        h = mx.sym.tanh(mx.sym.broadcast_add(i2h, h2h))
+    assert_agrees(h, {"x": (2, 3, 4), "h": (1, 3)})
+
+
+def test_inputs_that_are_broadcast() -> None:
+    h, w, u = (mx.sym.Variable(name) for name in ("h", "w", "u"))
+    for step in (mx.sym.Variable("a"), mx.sym.Variable("b"), mx.sym.Variable("c")):
+        i2h, h2h = (
+            mx.sym.FullyConnected(data, weight, num_hidden=3, no_bias=True) for data, weight in ((step, w), (h, u))
+        )
+        h = mx.sym.tanh(mx.sym.broadcast_add(i2h, h2h))
+    assert reasons(h, {"a": (2, 4), "b": (1, 4), "c": (2, 4), "h": (2, 3)}) == []
+
+
+def test_inputs_that_are_flattened(oracle: Oracle) -> None:
+    """A dense layer takes a picture too, as a vector."""
+    steps = [mx.sym.Variable(f"x{t}") for t in range(3)]
+    net = heads_of(*CELLS["gru"]().unroll(3, steps))
+    shape = (2, 2, 2)
+    assert reasons(net, {step.name: shape for step in steps}, oracle=oracle) == []
+
+
+@STEPS
+def test_something_between_the_steps(oracle: Oracle, kind: str) -> None:
+    """Gradients are cut at each step."""
+    cell = CELLS[kind]()
+    states, outputs = cell.begin_state(), []
+    for step in split():
+        output, states = cell(step, states)
+        states = [mx.sym.BlockGrad(state) for state in states]
+        outputs.append(output)
+    assert reasons(heads_of(outputs), {"x": (2, 3, 4)}, oracle=oracle) == []
+
+
+def test_other_weights_at_each_step(oracle: Oracle) -> None:
+    states, outputs = CELLS["lstm"]().begin_state(), []
+    for t, step in enumerate(split()):
+        output, states = CELLS["lstm"](f"c{t}_")(step, states)
+        outputs.append(output)
+    assert reasons(heads_of(outputs), {"x": (2, 3, 4)}, oracle=oracle) == []
+
+
+def test_an_lstm_whose_cell_state_comes_from_elsewhere(oracle: Oracle) -> None:
+    cell = CELLS["lstm"]()
+    states, outputs = cell.begin_state(), []
+    for step in split():
+        output, states = cell(step, states)
+        states = [states[0], states[1] * 0.5]
+        outputs.append(output)
+    assert reasons(heads_of(outputs), {"x": (2, 3, 4)}, oracle=oracle) == []
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "softsign", "softrelu"])
+def test_other_activations(oracle: Oracle, activation: str) -> None:
+    net = heads_of(*mx.rnn.RNNCell(3, activation=activation).unroll(3, X))
+    assert reasons(net, {"x": (2, 3, 4)}, oracle=oracle) == []
+
+
+@pytest.mark.parametrize("make", [lambda: mx.rnn.ZoneoutCell(mx.rnn.LSTMCell(3), 0.3, 0.2)])
+def test_zoneout(make: object) -> None:
+    assert callable(make)
+    net = heads_of(*make().unroll(3, X))
+    executor = net.simple_bind(mx.cpu(), x=(2, 3, 4))
+    assert executor.recurrences == []
+    executor.forward(is_train=True)
+    executor.backward([mx.nd.ones(output.shape) for output in executor.outputs])
+
+
+def test_nothing_recurrent() -> None:
+    net = mx.sym.FullyConnected(X, num_hidden=3)
+    assert reasons(net, {"x": (2, 4)}) == []
+    assert reasons(X + 1, {"x": (2, 4)}) == []
+
+
+def test_a_sum_over_time_that_feeds_a_recurrence(oracle: Oracle) -> None:
+    """Running sums are a recurrence of another kind; looking for a pattern in them ends."""
+    total, sums = None, []
+    for step in split(60):
+        total = step if total is None else total + step
+        sums.append(total)
+    net = heads_of(*CELLS["gru"]().unroll(10, sums[50:], merge_outputs=True))
+    assert reasons(net, {"x": (2, 60, 4)}, oracle=oracle) == [None]
