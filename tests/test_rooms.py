@@ -12,13 +12,13 @@ import rennet
 ROOT = Path(rennet.__file__).parent
 
 ROOMS = [
-    ["base", "_dtypes", "context", "name", "attribute", "_state", "_loops"],
+    ["base", "_dtypes", "context", "name", "attribute", "_state", "_loops", "_local_files", "_mismatch"],
     ["_recurrence"],
     ["_formats"],
     ["_kernels", "runtime"],
     ["_ops"],
     ["ndarray", "autograd", "operator", "random"],
-    ["_graph", "executor", "_passes", "symbol"],
+    ["_graph", "program", "executor", "cached_op", "_passes", "symbol"],
     [
         "registry",
         "initializer",
@@ -31,11 +31,13 @@ ROOMS = [
         "monitor",
         "kvstore",
         "visualization",
+        "test_utils",
+        "contrib",
     ],
     ["_cells"],
     ["rnn", "gluon", "module"],
     ["interop"],
-    ["_language_model", "cli", "__init__"],
+    ["_inspection", "_language_model", "cli", "__init__"],
 ]
 LEVEL = {module: level for level, room in enumerate(ROOMS) for module in room}
 SURFACES = set(ROOMS[9])

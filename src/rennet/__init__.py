@@ -6,7 +6,9 @@ from . import (
     base,
     callback,
     context,
+    contrib,
     executor,
+    gluon,
     initializer,
     interop,
     io,
@@ -24,6 +26,7 @@ from . import (
     rnn,
     runtime,
     symbol,
+    test_utils,
     visualization,
 )
 from . import initializer as init
@@ -53,10 +56,12 @@ __all__ = [
     "base",
     "callback",
     "context",
+    "contrib",
     "cpu",
     "cpu_pinned",
     "current_context",
     "executor",
+    "gluon",
     "gpu",
     "gpu_memory_info",
     "init",
@@ -84,6 +89,7 @@ __all__ = [
     "runtime",
     "sym",
     "symbol",
+    "test_utils",
     "visualization",
     "viz",
 ]

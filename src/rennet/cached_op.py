@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+from torch._C._functorch import get_unwrapped, is_functorch_wrapped_tensor
 
 from ._graph import in_order
 from ._state import flags
@@ -119,8 +120,8 @@ def _on_their_own(results: Sequence[Tensor], given: Sequence[Tensor]) -> list[Te
 
 def _memory(tensor: Tensor) -> int:
     """What tensors that share memory have in common, inside torch.func's transforms too."""
-    while torch._C._functorch.is_functorch_wrapped_tensor(tensor):
-        tensor = torch._C._functorch.get_unwrapped(tensor)
+    while is_functorch_wrapped_tensor(tensor):
+        tensor = get_unwrapped(tensor)
     return tensor.untyped_storage()._cdata
 
 

@@ -182,6 +182,40 @@ for hybrid in (False, True):
     )
 
 
+def test_initialisation(oracle: Oracle) -> None:
+    assert_same(
+        oracle,
+        """
+x = ramp(4, 3)
+values = lambda block: [each.data() for each in block.collect_params().values()]
+for name, init in {
+    "name": "ones",
+    "constant": mx.init.Constant(2),
+    "instance": mx.init.One(),
+}.items():
+    net = Net(prefix="n_")
+    net.initialize(init)
+    net(x)
+    note(name, values(net))
+note("only for modules", fails(Net().initialize, mx.init.Mixed([".*"], [mx.init.One()])))
+own = nn.Dense(3, weight_initializer="ones", bias_initializer=mx.init.Constant(5), in_units=2)
+own.initialize(mx.init.Zero())
+note("own", [values(own), warned(own.initialize)])
+own.weight.initialize(mx.init.Zero(), force_reinit=True)
+note("of one", values(own))
+with mx.cpu(1):
+    there = nn.Dense(2, in_units=2)
+    there.initialize("ones")
+    note("current device", [str(there.weight.list_ctx()[0]), str(there(nd.ones((1, 2))).context)])
+net = Net(prefix="n_")
+net.collect_params(".*weight").initialize("ones")
+note("some", fails(net, x))
+net.collect_params(".*bias").initialize()
+note("the others", net(x))
+""",
+    )
+
+
 def test_files(oracle: Oracle, tmp_path: Path) -> None:
     assert_same(
         oracle,
@@ -353,5 +387,9 @@ def test_messages(tmp_path: Path) -> None:
         layer.load_parameters(tmp_path / "f")
     with pytest.raises(ArgumentError, match=r"'foo.weight' loaded from file .* is not present in Block"):
         layer.load_parameters(tmp_path / "f", allow_missing=True)
+    with pytest.raises(NotSupportedError, match="save_parameters writes the parameters"):
+        layer.save(str(tmp_path / "net"))
+    with pytest.raises(NotSupportedError, match=r"load_parameters reads .*net-model\.params"):
+        layer.load(str(tmp_path / "net"))
     with pytest.raises(FileNotFoundError):
         layer.load_parameters(tmp_path / "nothing")

@@ -340,6 +340,44 @@ for hybrid in (True, False):
     )
 
 
+def test_constants(oracle: Oracle, tmp_path: Path) -> None:
+    assert_same(
+        oracle,
+        """
+class WithConstant(gluon.HybridBlock):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        with self.name_scope():
+            self.c = self.params.get_constant("c", np.eye(3, dtype="float32") * 2)
+            self.w = self.params.get("w", shape=(3, 3), init="ones")
+
+    def hybrid_forward(self, F, x, c, w):
+        return F.dot(x, c * w)
+
+
+x = ramp(4, 3)
+for hybrid in (False, True):
+    block = WithConstant(prefix="o_")
+    block.initialize(ctx=[mx.cpu(0), mx.cpu(1)])
+    block.hybridize(hybrid)
+    trainer = gluon.Trainer(block.collect_params(), "sgd")
+    with autograd.record():
+        results = [block(x), block(x.as_in_context(mx.cpu(1)) * 2)]
+    autograd.backward(results)
+    note("gradients%d" % hybrid, [results, block.w.list_grad(), list(block.collect_params())])
+    trainer.step(1)
+    note("trained%d" % hybrid, [block.w.list_data(), block.c.list_data()])
+block.save_parameters(path)
+other = WithConstant(prefix="p_")
+other.load_parameters(path)
+note("saved", [sorted(nd.load(path)), other(x)])
+block.export(path)
+note("exported", sorted(nd.load(path + "-0000.params")))
+""",
+        path=str(tmp_path / "net"),
+    )
+
+
 def test_inference_of_shapes_and_types(oracle: Oracle) -> None:
     assert_same(
         oracle,

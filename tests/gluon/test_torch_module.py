@@ -226,6 +226,23 @@ def test_tied_parameters(hybrid: bool) -> None:
     assert module.get_parameter("1.weight").grad is not None
 
 
+def test_constants_are_buffers() -> None:
+    class Scaled(gluon.HybridBlock):
+        def __init__(self) -> None:
+            super().__init__()
+            self.factor = self.params.get_constant("factor", [1, 2, 3])
+
+        def hybrid_forward(self, F: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+            return F.broadcast_mul(x, kwargs["factor"])
+
+    block = Scaled()
+    block.initialize()
+    module = block.as_torch()
+    assert not list(module.parameters())
+    assert [name for name, _ in module.named_buffers()] == ["factor"]
+    torch.testing.assert_close(module(given()), given() * torch.arange(1, 4))
+
+
 def test_frozen_parameters() -> None:
     net = network(False)
     net[0].collect_params().setattr("grad_req", "null")

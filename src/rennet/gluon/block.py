@@ -286,6 +286,18 @@ class Block:
         warnings.warn("load_params is deprecated. Please use load_parameters.", stacklevel=2)
         self.load_parameters(filename, ctx, allow_missing, ignore_extra)
 
+    def save(self, prefix: str) -> None:
+        """Not supported: MXNet's files of a network's structure are of no use without its Python."""
+        raise NotSupportedError(
+            f"{self.name}.save({prefix!r}): save_parameters writes the parameters; HybridBlock.export the graph too"
+        )
+
+    def load(self, prefix: str) -> None:
+        """Not supported; see `save`."""
+        raise NotSupportedError(
+            f"{self.name}.load({prefix!r}): load_parameters reads {prefix}-model.params; SymbolBlock.imports a graph"
+        )
+
     # children and hooks
 
     def register_child(self, block: Block, name: str | None = None) -> None:

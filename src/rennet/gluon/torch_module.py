@@ -13,7 +13,7 @@ from .. import autograd
 from ..base import ArgumentError, MXNetError, NotSupportedError
 from ..ndarray import NDArray
 from .block import Block, _indented
-from .parameter import Parameter
+from .parameter import Constant, Parameter
 from .symbol_block import SymbolBlock
 
 __all__ = ["BlockModule"]
@@ -122,7 +122,7 @@ def _shared(parameter: Parameter) -> Tensor:
             f"as_torch: Parameter {parameter.name!r} is on {len(arrays)} devices; reset_ctx(mx.cpu()) leaves one"
         )
     tensor = arrays[0].tensor.detach()
-    if not parameter._differentiable or not tensor.is_floating_point():
+    if isinstance(parameter, Constant) or not parameter._differentiable or not tensor.is_floating_point():
         return tensor
     return nn.Parameter(tensor, requires_grad=parameter.grad_req != "null")
 

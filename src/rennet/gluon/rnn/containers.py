@@ -8,7 +8,8 @@ from typing import Any
 from ... import ndarray
 from ..._cells.compositions import shares, step_in_turn, unroll_in_turn
 from ..._cells.lengths import as_lengths, backwards, masked
-from ..._cells.sequences import as_merged, as_steps, in_form, is_merged
+from ..._cells.sequences import as_merged, as_steps, expect_steps, in_form, is_merged
+from ..._state import flags
 from ...base import NotSupportedError, expect
 from ..block import _indented
 from ..parameter_dict import ParameterDict
@@ -71,7 +72,9 @@ class _Stack(_Container):
         F = world_of(inputs)
         inputs = in_form(F, length, inputs, layout, None)
         states = begin_of(self, F, begin_state, inputs, layout)
-        how = {} if valid_length is None else {"valid_length": valid_length}
+        how: dict[str, Any] = {} if valid_length is None else {"valid_length": valid_length}
+        if F is ndarray and flags.fusing:
+            how["between"] = True  # cells that are unrolled at once have it in one piece anyway
         return unroll_in_turn(self._cells(), length, inputs, states, layout, merge_outputs, **how)
 
 
@@ -182,12 +185,14 @@ class BidirectionalCell(_Container, HybridRecurrentCell):
         """See `RecurrentCell.unroll`."""
         self.reset()
         F = world_of(inputs)
-        steps = as_steps(F, length, inputs, layout)
-        lengths = as_lengths(length, valid_length, steps[0], rows_of(steps, layout))
+        expect_steps(length, inputs, layout)
+        first = inputs if is_merged(inputs) else inputs[0]
+        lengths = as_lengths(length, valid_length, first, rows_of(inputs, layout))
         states = begin_of(self, F, begin_state, inputs, layout)
         plain = plain_cells(self._cells(), inputs)
         if plain is not None:
             return unroll_at_once(plain, length, inputs, states, layout, merge_outputs, lengths)
+        steps = as_steps(F, length, inputs, layout)
         turned = backwards(F, steps, lengths)
         how: dict[str, Any] = {"layout": layout} if lengths is None else {"layout": layout, "valid_length": lengths}
         (left, l_states), (right, r_states) = shares(self._cells(), states)

@@ -8,7 +8,7 @@ from typing import Any
 from ... import ndarray, symbol
 from ..._cells.gated import activate
 from ..._cells.lengths import as_lengths, last_states, masked
-from ..._cells.sequences import as_steps, in_form, is_merged, time_axis
+from ..._cells.sequences import as_steps, expect_steps, in_form, is_merged, time_axis
 from ..._dtypes import element_type
 from ...base import ArgumentError, NotSupportedError, expect_call
 from ...ndarray import NDArray
@@ -145,12 +145,14 @@ class RecurrentCell(Block):
         """
         self.reset()
         F = world_of(inputs)
-        steps = as_steps(F, length, inputs, layout)
+        expect_steps(length, inputs, layout)
         states = begin_of(self, F, begin_state, inputs, layout)
-        lengths = as_lengths(length, valid_length, steps[0], rows_of(steps, layout))
+        first = inputs if is_merged(inputs) else inputs[0]
+        lengths = as_lengths(length, valid_length, first, rows_of(inputs, layout))
         plain = plain_cells([self], inputs)
         if plain is not None:
             return unroll_at_once(plain, length, inputs, states, layout, merge_outputs, lengths)
+        steps = as_steps(F, length, inputs, layout)
         history = [states]
         outputs = []
         for step in steps:

@@ -1,0 +1,168 @@
+"""Cells over arrays, unrolled in one call: what they did step by step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import rennet as mx
+from differential import assert_all_close
+from rennet._state import flags
+
+rnn = mx.gluon.rnn
+
+
+def stack(*cells: Any) -> Any:
+    made = rnn.SequentialRNNCell()
+    for cell in cells:
+        made.add(cell)
+    return made
+
+
+CELLS = {
+    "rnn": lambda: rnn.RNNCell(3),
+    "relu": lambda: rnn.RNNCell(3, activation="relu"),
+    "lstm": lambda: rnn.LSTMCell(3),
+    "gru": lambda: rnn.GRUCell(3),
+    "residual": lambda: rnn.ResidualCell(rnn.GRUCell(4)),
+    "both ways": lambda: rnn.BidirectionalCell(rnn.LSTMCell(3), rnn.LSTMCell(3)),
+    "two kinds": lambda: rnn.BidirectionalCell(rnn.LSTMCell(3), rnn.GRUCell(2)),
+    "stack": lambda: stack(rnn.LSTMCell(3), rnn.DropoutCell(0.0), rnn.GRUCell(2)),
+    "pairs": lambda: stack(*(rnn.BidirectionalCell(rnn.GRUCell(3), rnn.GRUCell(3)) for _ in range(2))),
+}
+STEPS, BATCH = 4, 3
+
+
+def unrolled(cell: Any, data: np.ndarray, fusing: bool, listed: bool, **how: Any) -> tuple[list[Any], dict[str, Any]]:
+    """Outputs and states, and the gradients of parameters and inputs."""
+    x = mx.nd.array(data)
+    x.attach_grad()
+    flags.fusing = fusing
+    try:
+        with mx.autograd.record():
+            axis = how["layout"].index("T")
+            steps = [mx.nd.squeeze(each, axis=axis) for each in mx.nd.split(x, STEPS, axis=axis)] if listed else x
+            outputs, states = cell.unroll(STEPS, steps, **how)
+            form = isinstance(outputs, list)
+            found = [*(outputs if form else [outputs]), *states]
+            losses = [(each * each * (place + 1)).sum() for place, each in enumerate(found)]
+        mx.autograd.backward(losses)
+    finally:
+        flags.fusing = True
+    gradients = {name: each.grad().asnumpy() for name, each in cell.collect_params().items()}
+    assert x.grad is not None
+    return [form, *(each.asnumpy() for each in found)], {"x": x.grad.asnumpy(), **gradients}
+
+
+@pytest.mark.parametrize("lengths", [None, [4, 1, 2], [0, 3, 4]])
+@pytest.mark.parametrize("listed", [False, True])
+@pytest.mark.parametrize("merge", [None, True, False])
+@pytest.mark.parametrize("layout", ["NTC", "TNC"])
+@pytest.mark.parametrize("kind", CELLS)
+def test_as_step_by_step(kind: str, layout: str, merge: bool | None, listed: bool, lengths: Any) -> None:
+    cell = CELLS[kind]()
+    cell.initialize(mx.init.Uniform(0.7))
+    data = np.random.randn(*((BATCH, STEPS, 4) if layout == "NTC" else (STEPS, BATCH, 4))).astype(np.float32)
+    how = {"layout": layout, "merge_outputs": merge, "valid_length": lengths}
+    (form, *ours), our_gradients = unrolled(cell, data, True, listed, **how)
+    (their_form, *theirs), their_gradients = unrolled(cell, data, False, listed, **how)
+    assert form == their_form
+    assert_all_close(ours, theirs, 1e-5, "outputs")
+    assert_all_close(our_gradients, their_gradients, 2e-5, "gradients")
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The fused calls that are made."""
+    made: list[str] = []
+    internal: Any = mx.nd._internal
+    run = internal._rnn_of_parts
+
+    def note(*args: Any, **kwargs: Any) -> Any:
+        made.append(f"{kwargs['mode']}{' both ways' if kwargs['bidirectional'] else ''}")
+        return run(*args, **kwargs)
+
+    monkeypatch.setattr(internal, "_rnn_of_parts", note)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("rnn", ["rnn_tanh"]),
+        ("relu", ["rnn_relu"]),
+        ("residual", ["gru"]),
+        ("both ways", ["lstm both ways"]),
+        ("two kinds", ["lstm", "gru"]),
+        ("stack", ["lstm", "gru"]),
+        ("pairs", ["gru both ways"] * 2),
+    ],
+)
+def test_how_many_calls(calls: list[str], kind: str, expected: list[str]) -> None:
+    cell = CELLS[kind]()
+    cell.initialize()
+    for lengths in (None, [2, 1]):
+        cell.unroll(3, mx.nd.ones((2, 3, 4)), valid_length=lengths)
+    assert calls == expected * 2
+
+
+class Doubled(rnn.GRUCell):
+    """A user's variant of a plain cell."""
+
+    def hybrid_forward(self, F: Any, inputs: Any, states: Any, **weights: Any) -> Any:
+        return super().hybrid_forward(F, inputs * 2, states, **weights)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Doubled(3),
+        lambda: rnn.RNNCell(3, activation="sigmoid"),
+        lambda: rnn.LSTMCell(3, recurrent_activation="tanh"),
+        lambda: rnn.LSTMCell(3, activation=lambda data, **_: data / 2),
+        lambda: rnn.ZoneoutCell(rnn.GRUCell(3), 0.1, 0.1),
+    ],
+)
+def test_other_cells_are_stepped(calls: list[str], make: Any) -> None:
+    cell = make()
+    cell.initialize()
+    cell.unroll(3, mx.nd.ones((2, 3, 4)))
+    assert calls == []
+
+
+def test_hooks_see_every_step(calls: list[str]) -> None:
+    cell = rnn.LSTMCell(3)
+    cell.initialize()
+    seen: list[int] = []
+    handle = cell.register_forward_hook(lambda *_: seen.append(1))
+    cell.unroll(3, mx.nd.ones((2, 3, 4)))
+    assert (len(seen), calls) == (3, [])
+    handle.detach()
+    cell.unroll(3, mx.nd.ones((2, 3, 4)))
+    assert (len(seen), calls) == (3, ["lstm"])
+
+
+@pytest.mark.parametrize("lengths", [None, [2, 1]])
+@pytest.mark.parametrize("kind", CELLS)
+def test_hybridized_networks(kind: str, lengths: Any) -> None:
+    """A network that unrolls a cell runs alike as a graph."""
+
+    class Unrolled(mx.gluon.HybridBlock):
+        def __init__(self, cell: Any) -> None:
+            super().__init__()
+            self.cell = cell
+
+        def hybrid_forward(self, F: Any, x: Any, valid_length: Any = None) -> Any:
+            return self.cell.unroll(3, x, merge_outputs=True, valid_length=valid_length)
+
+    if kind in ("stack", "pairs"):
+        pytest.skip("a stack that is no HybridBlock cannot be part of one")
+    net = Unrolled(CELLS[kind]())
+    net.initialize(mx.init.Uniform(0.7))
+    args = [mx.nd.array(np.random.randn(2, 3, 4)), *([] if lengths is None else [mx.nd.array(lengths)])]
+    plain = net(*args)
+    net.hybridize()
+    graph = net(*args)
+    assert_all_close([graph[0], *graph[1]], [plain[0].asnumpy(), *(each.asnumpy() for each in plain[1])], 1e-5, kind)
