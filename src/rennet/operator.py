@@ -193,7 +193,7 @@ def register(reg_name: str) -> Callable[[Prop], Prop]:
 
 def get_all_registered_operators() -> list[str]:
     """Names of all operators, aliases included. Custom ones are not among them: they are all called ``Custom``."""
-    return sorted(OPERATORS)
+    return sorted(name for name, operator in OPERATORS.items() if not operator.ours)
 
 
 @contextmanager

@@ -245,6 +245,7 @@ def _joining() -> Iterator[Case]:
         count, whole = (3, "6bc") if dim == 0 else (2, "a4c") if dim == 1 else (3, "ab3")
         yield Case("SliceChannel", lambda d, s=whole: [d.real(s)], {"num_outputs": count, "axis": dim})
     yield Case("Concat", lambda d: [d.real("ab")])
+    yield Case("_rnn_param_concat", lambda d: [d.real("a"), d.real("b"), d.real("6")], {"dim": 0})
     yield Case("SliceChannel", lambda d: [d.real("a3c")], {"num_outputs": 3, "squeeze_axis": True})
     yield Case("SliceChannel", lambda d: [d.real("ab2")], {"num_outputs": 2, "axis": -1, "squeeze_axis": True})
     yield Case("SliceChannel", lambda d: [d.real("abc")], {"num_outputs": 1})

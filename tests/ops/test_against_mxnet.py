@@ -121,7 +121,7 @@ def test_graph_files(oracle: Oracle) -> None:
 
 
 def test_every_operator_has_a_case() -> None:
-    records = {id(operator): operator for operator in OPERATORS.values()}.values()
+    records = {id(operator): operator for operator in OPERATORS.values() if not operator.ours}.values()
     tried = {case.op for case in CASES}
     assert {operator.name for operator in records} == tried | ELSEWHERE.keys()
     assert not tried & ELSEWHERE.keys()

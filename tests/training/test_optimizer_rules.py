@@ -310,5 +310,5 @@ def test_bad_arguments(name: str, arguments: dict[str, float]) -> None:
 
 def test_unknown_arguments_are_refused() -> None:
     for name in optimizer.Optimizer.opt_registry:
-        with pytest.raises(TypeError, match="flavour"):
+        with pytest.raises(ArgumentError, match="flavour"):
             optimizer.create(name, flavour=1)

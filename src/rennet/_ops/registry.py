@@ -59,6 +59,8 @@ class Operator:
         For some inputs, attributes that a variable gets when it becomes this input: how to initialise it, say.
     check : callable, optional
         Raises if the attributes, each of which has the right type, make no sense together.
+    ours : bool
+        Whether it is an operator that MXNet does not have, which what runs graphs may use but no file may hold.
     """
 
     open_inputs = False
@@ -77,8 +79,9 @@ class Operator:
         types: Types,
         marks: Mapping[str, Mapping[str, str]],
         check: Check | None,
+        ours: bool = False,
     ) -> None:
-        self.marks, self._check = marks, check
+        self.marks, self._check, self.ours = marks, check, ours
         self.fn, self.name, self.aux, self.hidden_outputs = fn, name, aux, hidden_outputs
         self.aliases: list[str] = [name]
         self.doc = inspect.getdoc(fn) or ""
@@ -209,6 +212,7 @@ def operator(
     types: Types = same_type,
     marks: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
     check: Check | None = None,
+    ours: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Enter the decorated function into the table under `name` and `aliases`; see `Operator`."""
 
@@ -224,6 +228,7 @@ def operator(
             types=types,
             marks=marks,
             check=check,
+            ours=ours,
         )
         for alias in (name, *aliases):
             add_alias(alias, record)

@@ -194,7 +194,7 @@ def rnn_param_concat(*data: Tensor, dim: int = 1) -> Tensor:
     return torch.cat(data)
 
 
-@operator("_rnn_of_parts", outputs=_outputs, check=_stack)
+@operator("_rnn_of_parts", outputs=_outputs, check=_stack, ours=True)
 def rnn_of_parts(
     *parts: Tensor,
     state_size: int,
