@@ -46,7 +46,9 @@ template <class S> RENNET_INLINE typename S::V load(const typename S::T *from) {
 
 template <class S> RENNET_INLINE void store(typename S::T *to, typename S::V v) { std::memcpy(to, &v, sizeof v); }
 
-template <class S> RENNET_INLINE typename S::V all(typename S::T x) { return typename S::V{} + x; }
+template <class S> RENNET_INLINE typename S::V all(typename S::T x) {
+    return x - typename S::V{};  // not plus: -0 + 0 is 0, so that would be an addition at run time
+}
 
 // The first `count` numbers, and zero for the rest; all of them where count >= W.
 template <class S> RENNET_INLINE typename S::V load_part(const typename S::T *from, long count) {

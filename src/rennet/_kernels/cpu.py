@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,11 +14,12 @@ from torch.autograd import forward_ad
 
 from ..base import one_of
 from .interface import Inputs, Problem, Results, Weights
-from .native_library import Library, load
+from .native_library import Library, Sizes, load
 from .reference import Reference
 
 _MODES = {"rnn_relu": 0, "rnn_tanh": 1, "lstm": 2, "gru": 3}
 _ELEMENTS = {torch.float32: 0, torch.float64: 1}
+_PLAIN = (Tensor, torch.nn.Parameter)
 _NO_WEIGHTS = (0,) * 10
 
 
@@ -72,6 +74,9 @@ class Native:
 
     def run(self, problem: Problem, inputs: Inputs) -> Results:
         """See `Backend.run`."""
+        if type(inputs.data) not in _PLAIN:
+            # a tensor that only pretends to have numbers (torch's FakeTensor, say) has no memory to read
+            return Reference().run(problem, inputs)
         if problem.needs_grad:
             return list(_Recorded.apply(problem, inputs.lengths, *inputs.tensors()))
         return _forward(problem, _readable(inputs), None)
@@ -219,13 +224,31 @@ def _call(
     )
 
 
+# as if the gradient of the data were wanted, which needs the most room
+_ANY = (torch.zeros(1),)
+
+
 def _buffer(size: int) -> Tensor:
     return torch.empty(size, dtype=torch.uint8)
 
 
+def _sizes(problem: Problem, inputs: Inputs, training: bool) -> Sizes:
+    """How large the buffers must be: a question of sizes alone, unless there are lengths."""
+    if problem.has_lengths:
+        return _library().measure(_call(problem, inputs, training, gradients=_ANY))
+    return _sizes_of_whole(problem, training, _chosen.instruction_set)
+
+
+@functools.lru_cache(maxsize=256)
+def _sizes_of_whole(problem: Problem, training: bool, instruction_set: int) -> Sizes:
+    nothing: Any = torch.empty(0)
+    inputs = problem.inputs([nothing] * (1 + problem.recurrence.states + 5 * problem.directions), None)
+    return _library().measure(_call(problem, inputs, training, gradients=_ANY))
+
+
 def _record(problem: Problem, inputs: Inputs) -> Tensor:
     """Room for what the backward computation needs of the forward one."""
-    return _buffer(_library().measure(_call(problem, inputs, True)).record)
+    return _buffer(_sizes(problem, inputs, True).record)
 
 
 def _forward(problem: Problem, inputs: Inputs, record: Tensor | None) -> Results:
@@ -233,7 +256,7 @@ def _forward(problem: Problem, inputs: Inputs, record: Tensor | None) -> Results
     output = data.new_empty((problem.steps, problem.batch, problem.directions * problem.output_size))
     results = [output, *(torch.empty_like(state) for state in inputs.states)]
     training = record is not None
-    scratch = _buffer(library.measure(_call(problem, inputs, training)).forward)
+    scratch = _buffer(_sizes(problem, inputs, training).forward)
     library.forward(_call(problem, inputs, training, results, record, scratch))
     return results
 
@@ -252,6 +275,6 @@ def _backward(
         for tensor, is_wanted in zip(inputs.tensors(), wanted, strict=True)
     ]
     given = [None if head is None else head.contiguous() for head in heads]
-    scratch = _buffer(library.measure(_call(problem, inputs, True, gradients=found)).backward)
+    scratch = _buffer(_sizes(problem, inputs, True).backward)
     library.backward(_call(problem, inputs, True, [output], record, scratch, given, found))
     return found
