@@ -147,9 +147,9 @@ class Grid:
         lines = [
             "### The fused recurrence on CPU",
             "",
-            f"{threads} threads; median milliseconds of {rounds} interleaved turns, and the spread of rennet's. Sizes are "
-            f"steps, batch, units. Roof: matrix products at {flops / 1e9:,.0f} GFLOP/s, weights read at "
-            f"{read / 1e9:,.0f} GB/s.",
+            f"{threads} threads; median milliseconds of {rounds} interleaved turns, and the spread of rennet's. "
+            f"Sizes are steps, batch, units. Roof: matrix products at {flops / 1e9:,.0f} GFLOP/s, "
+            f"weights read at {read / 1e9:,.0f} GB/s.",
             "",
             f"| case | {' | '.join(names)} | spread | best peer is slower by | of the roof |",
             f"|---|{'---:|' * (len(names) + 3)}",

@@ -1,8 +1,10 @@
 // Our own threads. They sleep while nobody calls, and one call at a time has them: another one that comes meanwhile computes
 // alone, to the same bits.
 #include <pthread.h>
+#include <sched.h>
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <system_error>
@@ -35,11 +37,25 @@ class Threads {
             if (asleep_) wake_.notify_all();
         }
         work(all, 0, count);
-        while (running_.load(std::memory_order_acquire)) rest_a_little();
+        // a worker that has not been given a core yet may be waiting for this one
+        for (long spins = 0; running_.load(std::memory_order_acquire); spins++)
+            spins < 4096 ? rest_a_little() : (void)sched_yield();
     }
 
   private:
-    static constexpr int SPINS = 2000;  // some tens of microseconds, so that calls in a row find nobody asleep
+    // Calls in a row find nobody asleep; waking a thread takes as long as this.
+    static constexpr std::chrono::microseconds PATIENCE{100};
+
+    bool called_soon(unsigned long seen) const {
+        const auto end = std::chrono::steady_clock::now() + PATIENCE;
+        do {
+            for (int spins = 0; spins < 32; spins++) {
+                if (calls_.load(std::memory_order_acquire) != seen) return true;
+                rest_a_little();
+            }
+        } while (std::chrono::steady_clock::now() < end);
+        return false;
+    }
 
     long grow_to(long count) {
         try {
@@ -55,9 +71,7 @@ class Threads {
 
     void serve(long id, unsigned long seen) {
         for (;;) {
-            for (int spins = 0; calls_.load(std::memory_order_acquire) == seen && spins < SPINS; spins++)
-                rest_a_little();
-            if (calls_.load(std::memory_order_acquire) == seen) {
+            if (!called_soon(seen)) {
                 std::unique_lock<std::mutex> lock(sleep_);
                 asleep_++;
                 wake_.wait(lock, [&] { return calls_.load(std::memory_order_acquire) != seen; });

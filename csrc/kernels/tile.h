@@ -89,6 +89,9 @@ RENNET_INLINE void dot(const typename S::T *const (&a)[R], const typename S::T *
 #pragma GCC unroll 4
             for (int c = 0; c < N; c++) {
                 V y = load<S>(w[c] + k + u * S::W);
+                // the same place N rows on, which comes next: so short a row ends before the processor foresees it
+                if ((u * S::W * sizeof(typename S::T)) % 64 == 0)
+                    __builtin_prefetch(w[c] + k + u * S::W + N * terms);
 #pragma GCC unroll 4
                 for (int r = 0; r < R; r++) s[u][r][c] += x[r] * y;
             }

@@ -199,7 +199,9 @@ def test_many_callers_at_once(threads: Callable[[int], None]) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_a_forked_child_computes(threads: Callable[[int], None]) -> None:
+def test_a_forked_child_computes(threads: Callable[[int], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    # poisoning memory takes torch's own threads, which do not survive a fork
+    monkeypatch.setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)
     threads(2)
     layout = Layout("lstm", 100)
     sample = torch_rnn.draw(layout, 12, 24, 70, seed=0)

@@ -1,4 +1,4 @@
-"""Our own kernels for CPUs, in C++ (`csrc/`). They keep nothing between calls, weights in another order least of all."""
+"""Our own kernels for CPUs, in C++ (`csrc/`). They keep nothing between calls, packed weights least of all."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
+from torch._C._functorch import is_batchedtensor, is_legacy_batchedtensor
 
 from ..base import one_of
 from .interface import Inputs, Problem, Results, Weights
@@ -51,7 +51,7 @@ def instruction_set(name: str) -> Iterator[None]:
 
 
 class Native:
-    """LSTM, GRU and plain recurrences in float32 and float64 on CPUs: lengths, projection, clipping, both directions."""
+    """Every mode in float32 and float64 on CPUs: lengths, projection, clipping, both directions."""
 
     name = "native"
 
@@ -98,30 +98,33 @@ class _Recorded(torch.autograd.Function):
     def forward(ctx: Any, problem: Problem, lengths: Tensor | None, *tensors: Tensor) -> Any:
         ctx.set_materialize_grads(False)
         inputs = _readable(problem.inputs(tensors, lengths))
-        ctx.problem, ctx.record = problem, _record(problem, inputs)
-        results = _forward(problem, inputs, ctx.record)
-        ctx.save_for_backward(results[0], lengths, *tensors)
+        record = _record(problem, inputs)
+        results = _forward(problem, inputs, record)
+        ctx.problem, ctx.used = problem, False
+        ctx.save_for_backward(results[0], record, lengths, *tensors)
         return tuple(results)
 
     @staticmethod
     def backward(ctx: Any, *heads: Tensor | None) -> Any:
         problem: Problem = ctx.problem
-        output, lengths, *tensors = ctx.saved_tensors
+        output, record, lengths, *tensors = ctx.saved_tensors
         wanted = list(ctx.needs_input_grad[2:])
-        if torch.is_grad_enabled() or _transformed():
+        if torch.is_grad_enabled() or _mapped_over(heads):
             # the gradients are themselves to be differentiated, or mapped over
             return None, None, *_differentiable(problem, problem.inputs(tensors, lengths), heads, wanted)
         inputs = _readable(problem.inputs(tensors, lengths))
-        record, ctx.record = ctx.record, None
-        if record is None:
+        if ctx.used:
             # the recording was kept for another time, but what it held was used up
-            record = _record(problem, inputs)
             output = _forward(problem, inputs, record)[0]
+        ctx.used = True
         return None, None, *_backward(problem, inputs, output, record, heads, wanted)
 
 
-def _transformed() -> bool:
-    return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
+def _mapped_over(heads: Sequence[Tensor | None]) -> bool:
+    """Are there several gradients in one, as ``is_grads_batched`` and the transforms of functions have it."""
+    return torch._C._are_functorch_transforms_active() or any(
+        head is not None and (is_batchedtensor(head) or is_legacy_batchedtensor(head)) for head in heads
+    )
 
 
 def _differentiable(
