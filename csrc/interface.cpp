@@ -4,8 +4,10 @@
 namespace {
 
 const Engine *const ENGINES[] = {
-#ifdef RENNET_X86
+#ifdef RENNET_AVX512
     &engine_avx512,
+#endif
+#ifdef RENNET_AVX2
     &engine_avx2,
 #endif
     &engine_portable,

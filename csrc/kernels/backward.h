@@ -141,16 +141,15 @@ template <class S> struct BackwardWay {
     }
 
     template <Kind KIND> void step_products(long q, long s, const Tiling<S::GATE_ROWS> &tiles, long from, long to, long j0) {
-        products<S::GATE_VECTORS>(q, s + 1, tiles, from, to, j0,
-                                  [&](const T *sums, int rows, int vectors, long j, long column) {
-                                      of_outputs<KIND>(sums, rows, vectors, s, j, column);
-                                  });
+        products(q, s + 1, tiles, from, to, j0, &BackwardWay::of_outputs<KIND>);
     }
 
-    // The gates' gradients of step `s` times the recurrent weights: then(sums [rows][vectors * W], rows,
-    // vectors, first rank, first column).
-    template <int VECTORS, class Then>
+    // What is done with finished sums [rows][vectors * W], the gradients that a step's outputs have from later ones.
+    typedef void (BackwardWay::*Then)(const T *sums, int rows, int vectors, long step, long rank, long column);
+
+    // The gates' gradients of step `s` times the recurrent weights.
     void products(long q, long s, const Tiling<S::GATE_ROWS> &tiles, long from, long to, long j0, Then then) {
+        constexpr int VECTORS = S::GATE_VECTORS;
         const long P = layer.panels, terms = this->terms(), block = S::INNER / terms < 1 ? 1 : S::INNER / terms;
         const long pitch = padded(layer.R);
         const T *right = state_strips().strip(hidden_packed, q, P * terms);
@@ -180,7 +179,7 @@ template <class S> struct BackwardWay {
                         } else {
                             alignas(64) T sums[M * N * S::W];
                             spill(tile, sums);
-                            then(sums, M, N, j, q * VECTORS * S::W);
+                            (this->*then)(sums, M, N, s - 1, j, q * VECTORS * S::W);
                         }
                     });
                 }
@@ -211,7 +210,7 @@ template <class S> struct BackwardWay {
 
     T *projected_row(long group, long row) const { return d_projected + (group * layer.rows + row) * S::PITCH; }
 
-    template <Kind KIND> void project_back(Team &team, long s) {
+    void project_back(Team &team, long s) {
         Strips<S> strips = project_strips();
         Tiling<S::GATE_ROWS> tiles(layer.alive[s]);
         long u0, u1;
@@ -231,7 +230,7 @@ template <class S> struct BackwardWay {
                     }
                     alignas(64) T sums[M * N * S::W];
                     spill(tile, sums);
-                    of_hiddens<KIND>(sums, M, N, s, j, q * S::GATE_VECTORS * S::W);
+                    of_hiddens<LSTM>(sums, M, N, s, j, q * S::GATE_VECTORS * S::W);
                 });
             });
         }
@@ -295,10 +294,7 @@ template <class S> struct BackwardWay {
             Tiling<S::GATE_ROWS> tiles(layer.alive[0]);
             team.share(state_strips().count(), u0, u1);
             for (long q = u0; q < u1; q++)
-                products<S::GATE_VECTORS>(q, 0, tiles, 0, tiles.count, 0,
-                                          [&](const T *sums, int rows, int vectors, long j, long column) {
-                                              of_begins(sums, rows, vectors, j, column);
-                                          });
+                products(q, 0, tiles, 0, tiles.count, 0, &BackwardWay::of_begins);
         }
         team.share(layer.B, u0, u1);
         for (long j = u0; j < u1; j++) {
@@ -313,7 +309,7 @@ template <class S> struct BackwardWay {
         }
     }
 
-    void of_begins(const T *sums, int rows, int vectors, long j, long column) {
+    void of_begins(const T *sums, int rows, int vectors, long, long j, long column) {
         for (int r = 0; r < rows; r++) {
             T *to = state_of((T *)layer.call.d_h0, direction, layer.B, layer.R, layer.sequence[j + r]);
             for (int v = 0; v < vectors; v++, sums += S::W) {
@@ -409,7 +405,7 @@ template <class S> struct BackwardWay {
             step<KIND>(team, s);
             if (!alone) team.wait();
             if (!layer.projects()) continue;
-            project_back<KIND>(team, s);
+            project_back(team, s);
             team.wait();
         }
         team.wait();

@@ -180,12 +180,12 @@ template <class S> struct ForwardWay {
 
     void project_block(long p, long row0, long row1, long first) {
         if (layer.kind == GRU)
-            project_strips_of<S::GRU_ROWS, S::GRU_VECTORS>(p, row0, row1, first);
+            project_strips_of<S::GRU_ROWS, S::GRU_VECTORS, true>(p, row0, row1, first);
         else
-            project_strips_of<S::GATE_ROWS, S::GATE_VECTORS>(p, row0, row1, first);
+            project_strips_of<S::GATE_ROWS, S::GATE_VECTORS, false>(p, row0, row1, first);
     }
 
-    template <int ROWS, int VECTORS> void project_strips_of(long p, long row0, long row1, long first) {
+    template <int ROWS, int VECTORS, bool WHOLE> void project_strips_of(long p, long row0, long row1, long first) {
         const long lanes = least(layer.input_lanes, layer.lanes_of(p));
         Strips<S> strips{lanes * S::W, VECTORS};
         const T *panel = input_packed + p * layer.input_lanes * S::W * layer.I;
@@ -193,7 +193,7 @@ template <class S> struct ForwardWay {
         for (long q = 0; q < strips.count(); q++) {
             const T *right = strips.strip(panel, q, layer.I);
             const T *start = bias + p * S::PITCH + q * VECTORS * S::W;
-            with_constant<VECTORS>(strips.vectors(q), [&](auto vectors) {
+            with_most<VECTORS, WHOLE>(strips.vectors(q), [&](auto vectors) {
                 constexpr int N = decltype(vectors)::value;
                 for (long i = 0; i < tiles.count; i++) {
                     long row = row0 + tiles.start(i);
@@ -287,7 +287,7 @@ template <class S> struct ForwardWay {
         const long row0 = layer.before[s] + j0;
         for (long q = 0; q < strips.count(); q++) {
             const T *right = strips.strip(panel, q, layer.R);
-            with_constant<VECTORS>(strips.vectors(q), [&](auto vectors) {
+            with_most<VECTORS, KIND != PLAIN>(strips.vectors(q), [&](auto vectors) {
                 constexpr int N = decltype(vectors)::value;
                 for (long i = from; i < to; i++) {
                     long j = tiles.start(i);

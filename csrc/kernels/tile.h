@@ -18,6 +18,14 @@ template <int MOST, class F> RENNET_INLINE void with_constant(long n, F &&f) {
     f(Constant<MOST>());
 }
 
+// The same where n can only be MOST: each size of tile is code.
+template <int MOST, bool ALWAYS, class F> RENNET_INLINE void with_most(long n, F &&f) {
+    if constexpr (ALWAYS)
+        f(Constant<MOST>());
+    else
+        with_constant<MOST>(n, f);
+}
+
 template <class S, int R, int N> struct Tile {
     typename S::V at[R][N];
 
