@@ -72,7 +72,7 @@ def of_onnxruntime(case):
         return onnx.numpy_helper.from_array((rng.normal(size=shape) / hidden**0.5).astype(np.float32), name)
 
     stored = [weight("W", 1, rows, hidden), weight("R", 1, rows, hidden), weight("B", 1, 2 * rows)]
-    feed = {"X": rng.normal(size=(steps, batch, hidden)).astype(np.float32)}
+    feed: dict[str, np.ndarray] = {"X": rng.normal(size=(steps, batch, hidden)).astype(np.float32)}
     value, kinds = onnx.helper.make_tensor_value_info, onnx.TensorProto
     inputs = [value("X", kinds.FLOAT, [steps, batch, hidden])]
     if case["ragged"]:

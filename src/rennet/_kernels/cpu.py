@@ -68,7 +68,7 @@ class Native:
             return f"the native kernels compute in float32 and float64, not in {problem.dtype}"
         if 0 in (problem.steps, problem.batch):
             return "the native kernels take no empty sequence or batch"
-        if torch.jit.is_tracing():
+        if torch._C._is_tracing():
             return "torch.jit's tracer does not see what the native kernels do"
         return None
 
