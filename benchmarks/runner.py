@@ -61,12 +61,12 @@ class Benchmark:
     peers: Callable[[], Sequence[Peer]]
     roof: Callable[[Path, int], tuple[float, str]]
 
-    def measure(self, rounds: int, threads: int) -> str:
-        """Run every peer `rounds` times in turns; returns the table as Markdown."""
+    def measure(self, rounds: int, threads: int, only: str = "") -> str:
+        """Run every peer `rounds` times in turns, or those whose name contains `only`; the table as Markdown."""
         with tempfile.TemporaryDirectory() as folder:
             inputs = Path(folder)
             self.prepare(inputs)
-            peers = list(self.peers())
+            peers = [peer for peer in self.peers() if only in peer.name]
             workers = {peer.name: Worker(peer, inputs, threads) for peer in peers if not peer.missing}
             try:
                 for worker in workers.values():
@@ -116,11 +116,11 @@ class Worker:
             env=environment,
         )
 
-    def turn(self) -> float:
-        """Units per second of one turn."""
+    def turn(self, request: str = "go") -> float:
+        """Units per second of one turn; most peers are asked for the same each time, and do not look at the request."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write("go\n")
+        self._process.stdin.write(f"{request}\n")
         self._process.stdin.flush()
         for line in self._process.stdout:
             if line.startswith("turn "):

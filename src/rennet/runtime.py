@@ -20,7 +20,7 @@ def backends() -> dict[str, str]:
     """The backends in the order in which they are asked: ``'available'``, or why one is missing on this machine.
 
     >>> backends()
-    {'torch': 'available', 'reference': 'available'}
+    {'native': 'available', 'torch': 'available', 'reference': 'available'}
     """
     return {backend.name: backend.missing() or "available" for backend in BACKENDS}
 
@@ -73,7 +73,7 @@ def explain(
     Examples
     --------
     >>> explain("lstm", clip=(-1.0, 1.0))
-    {'torch': "torch's layers do not clip the cell state", 'reference': 'runs'}
+    {'native': 'runs', 'torch': "torch's layers do not clip the cell state", 'reference': 'could run'}
     """
     stack = stack_of(
         mode,

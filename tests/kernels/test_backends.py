@@ -12,6 +12,7 @@ import numpy_rnn
 import torch_rnn
 from differential import assert_all_close, assert_close
 from rennet._kernels import torch_fused
+from rennet._kernels.cpu import Native
 from rennet._kernels.interface import Backend, Clip
 from rennet._kernels.reference import Reference
 from rennet._kernels.torch_fused import TorchFused
@@ -21,6 +22,7 @@ from rennet._recurrence.modes import MODES
 from .layers import DOUBLE, inputs_of, layer, leaves_of, problem_of
 
 size = st.integers(1, 7)
+EVERY_BACKEND: tuple[Backend, ...] = (Reference(), TorchFused(), Native())
 every_mode = pytest.mark.parametrize("mode", sorted(MODES))
 
 
@@ -42,7 +44,7 @@ def test_the_backends_and_torch_agree(
     layout = Layout(mode, hidden, 1, bidirectional, width)
     sample = torch_rnn.draw(layout, steps, batch, inputs, seed=steps)
     expected, expected_gradients = torch_rnn.run(sample)
-    for backend in (Reference(), TorchFused()):
+    for backend in EVERY_BACKEND:
         leaves = leaves_of(sample)
         assert backend.why_not(problem_of(layout, inputs_of(layout, leaves))) is None
         outputs = layer(backend, layout, leaves)
@@ -61,7 +63,7 @@ def test_odd_sizes(mode: str, steps: int, batch: int, inputs: int, hidden: int) 
     sample = torch_rnn.draw(layout, steps, batch, inputs, seed=0)
     sample.inputs[1][:] /= np.sqrt(hidden)
     expected, expected_gradients = torch_rnn.run(sample)
-    for backend in (Reference(), TorchFused()):
+    for backend in EVERY_BACKEND:
         leaves = leaves_of(sample)
         outputs = layer(backend, layout, leaves)
         torch.autograd.backward(outputs, [torch.tensor(head) for head in sample.heads])
@@ -93,7 +95,7 @@ def test_the_references_gradients_are_finite_differences(
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])
-@pytest.mark.parametrize("backend", [Reference(), TorchFused()], ids=lambda backend: backend.name)
+@pytest.mark.parametrize("backend", EVERY_BACKEND, ids=lambda backend: backend.name)
 @pytest.mark.parametrize(("mode", "projection"), [*((mode, None) for mode in sorted(MODES)), ("lstm", 2)])
 def test_lengths_are_each_sequence_alone(
     mode: str, projection: int | None, backend: Backend, bidirectional: bool
@@ -137,7 +139,8 @@ def test_lengths_are_each_sequence_alone(
     assert_close(gradients[1], totals, 1e-12, "gradient of the parameters")
 
 
-def test_a_clipped_cell_is_what_goes_on() -> None:
+@pytest.mark.parametrize("backend", [Reference(), Native()], ids=lambda backend: backend.name)
+def test_a_clipped_cell_is_what_goes_on(backend: Backend) -> None:
     """By hand, for a hidden size of one and gates that are all open."""
     layout = Layout("lstm", 1, 1)
     vector = torch.zeros(layout.size(1), dtype=DOUBLE)
@@ -149,18 +152,19 @@ def test_a_clipped_cell_is_what_goes_on() -> None:
         torch.zeros(1, 1, 1, dtype=DOUBLE),
         torch.zeros(1, 1, 1, dtype=DOUBLE),
     )
-    output, _, final = layer(Reference(), layout, [data, vector, state, cell], Clip(-1.0, 1.5, False))
+    output, _, final = layer(backend, layout, [data, vector, state, cell], Clip(-1.0, 1.5, False))
     assert_close(output.flatten(), np.tanh([1.0, 1.5, 1.5]), 1e-9, "output")
     assert final.item() == 1.5
 
 
+@pytest.mark.parametrize("backend", [Reference(), Native()], ids=lambda backend: backend.name)
 @pytest.mark.parametrize("nan", [False, True])
-def test_clipping_may_include_nan(nan: bool) -> None:
+def test_clipping_may_include_nan(nan: bool, backend: Backend) -> None:
     layout = Layout("lstm", 2, 1)
     sample = torch_rnn.draw(layout, 2, 1, 2, seed=0)
     sample.inputs[3][..., 0] = np.nan
     leaves = leaves_of(sample)
-    output, _, cell = layer(Reference(), layout, leaves, Clip(-1.0, 1.0, nan))
+    output, _, cell = layer(backend, layout, leaves, Clip(-1.0, 1.0, nan))
     assert cell.isnan().any() != nan
     if nan:
         attrs = {**sample.attrs(), "lstm_state_clip_min": -1.0, "lstm_state_clip_max": 1.0, "lstm_state_clip_nan": True}
@@ -172,7 +176,7 @@ def test_clipping_may_include_nan(nan: bool) -> None:
         assert leaves[1].grad.any()  # pyright: ignore[reportOptionalMemberAccess]
 
 
-@pytest.mark.parametrize("backend", [Reference(), TorchFused()], ids=lambda backend: backend.name)
+@pytest.mark.parametrize("backend", EVERY_BACKEND, ids=lambda backend: backend.name)
 @every_mode
 def test_a_state_without_steps_stays_alone(mode: str, backend: Backend) -> None:
     """A sequence of length 0 hands over its state, be it NaN, and nobody else sees it."""

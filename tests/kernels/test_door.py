@@ -9,6 +9,7 @@ import torch
 
 import rennet as mx
 from rennet._kernels import door
+from rennet._kernels.cpu import Native
 from rennet._kernels.interface import Clip, Problem
 from rennet._kernels.reference import Reference
 from rennet._kernels.torch_fused import TorchFused
@@ -48,8 +49,28 @@ def test_who_objects_to_what(plain: Problem, change: dict, objection: str | None
     problem = plain._replace(**change)
     reason = TorchFused().why_not(problem)
     assert reason is None if objection is None else objection in str(reason)
-    assert door.choose(problem).name == ("torch" if objection is None else "reference")
+    with door.pinned("torch" if objection is None else "reference"):
+        assert door.choose(problem).name == ("torch" if objection is None else "reference")
     assert Reference().why_not(problem) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "objection"),
+    [
+        ({}, None),
+        ({"clip": CLIPPED, "projection_size": 3, "has_lengths": True, "directions": 2, "needs_grad": False}, None),
+        ({"dtype": torch.float64}, None),
+        ({"steps": 0}, "empty"),
+        ({"batch": 0}, "empty"),
+        ({"dtype": torch.bfloat16}, "torch.bfloat16"),
+        ({"device": torch.device("cuda")}, "not on 'cuda'"),
+    ],
+)
+def test_what_the_native_kernels_object_to(plain: Problem, change: dict, objection: str | None) -> None:
+    problem = plain._replace(**change)
+    reason = Native().why_not(problem)
+    assert reason is None if objection is None else objection in str(reason)
+    assert (door.choose(problem).name == "native") == (objection is None)
 
 
 def test_a_backend_can_be_pinned(plain: Problem) -> None:
@@ -61,9 +82,9 @@ def test_a_backend_can_be_pinned(plain: Problem) -> None:
                 NotSupportedError, match="'torch' does not take this problem: torch's layers do not clip"
             ):
                 door.choose(plain._replace(clip=CLIPPED))
-    assert door.choose(plain).name == "torch"
+    assert door.choose(plain).name == "native"
     with (
-        pytest.raises(ArgumentError, match="backend: expected one of reference, torch; got 'abacus'"),
+        pytest.raises(ArgumentError, match="backend: expected one of native, reference, torch; got 'abacus'"),
         door.pinned("abacus"),
     ):
         pass
@@ -75,7 +96,7 @@ def test_a_pin_holds_on_its_own_thread(plain: Problem) -> None:
         other = threading.Thread(target=lambda: found.append(door.choose(plain).name))
         other.start()
         other.join()
-    assert found == ["torch"]
+    assert found == ["native"]
 
 
 class Absent(Reference):
@@ -88,18 +109,33 @@ class Absent(Reference):
 def test_what_is_missing_is_passed_over_and_says_why(plain: Problem, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(door, "BACKENDS", (Absent(), *door.BACKENDS))
     monkeypatch.setattr(mx.runtime, "BACKENDS", door.BACKENDS)
-    assert door.choose(plain).name == "torch"
-    assert mx.runtime.backends() == {"absent": "it was not built", "torch": "available", "reference": "available"}
-    assert mx.runtime.explain() == {"absent": "it was not built", "torch": "runs", "reference": "could run"}
+    assert door.choose(plain).name == "native"
+    assert mx.runtime.backends() == {
+        "absent": "it was not built",
+        "native": "available",
+        "torch": "available",
+        "reference": "available",
+    }
+    assert mx.runtime.explain() == {
+        "absent": "it was not built",
+        "native": "runs",
+        "torch": "could run",
+        "reference": "could run",
+    }
 
 
 def test_explaining() -> None:
     explain = mx.runtime.explain
-    assert explain() == {"torch": "runs", "reference": "could run"}
+    assert explain() == {"native": "runs", "torch": "could run", "reference": "could run"}
     with mx.runtime.pinned("reference"):
-        assert explain() == {"torch": "could run, but 'reference' is pinned", "reference": "runs"}
+        assert explain() == {
+            "native": "could run, but 'reference' is pinned",
+            "torch": "could run, but 'reference' is pinned",
+            "reference": "runs",
+        }
     with mx.runtime.pinned("torch"):
         assert explain(clip=(-1, 1)) == {
+            "native": "could run, but 'torch' is pinned",
             "torch": "torch's layers do not clip the cell state",
             "reference": "could run, but 'torch' is pinned",
         }

@@ -17,6 +17,8 @@ from rennet._recurrence.modes import MODES
 
 from .layers import layer, leaves_of
 
+# torch's own, when it is first asked to differentiate forwards
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")
 every_mode = pytest.mark.parametrize("mode", sorted(MODES))
 both_ways = pytest.mark.parametrize("bidirectional", [False, True])
 LENGTHS = torch.tensor([2, 0, 3])

@@ -53,7 +53,11 @@ def test_results_and_gradients(
         head_grads=[head.astype(dtype) for head in sample.heads[: len(outputs)]],
         grad=True,
     )
-    tolerance = 3e-5 if dtype == "f" else 1e-5 if layout.mode == "rnn_relu" else 1e-9
+    if dtype == "f":
+        # three layers of relu make large numbers whose sums cancel: MXNet is off by 2.5e-5 itself
+        tolerance = 1e-4 if layout.mode == "rnn_relu" else 3e-5
+    else:
+        tolerance = 1e-5 if layout.mode == "rnn_relu" else 1e-9
     assert_all_close(outputs, theirs.outputs, tolerance, f"{layout}: output")
     if dtype == "d" and layout.num_layers > 2 and layout.mode.startswith("rnn"):
         if state_outputs:

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ..base import NotSupportedError, one_of
+from .cpu import Native
 from .interface import Backend, Problem
 from .reference import Reference
 from .torch_fused import TorchFused
 
-BACKENDS: tuple[Backend, ...] = (TorchFused(), Reference())
+BACKENDS: tuple[Backend, ...] = (Native(), TorchFused(), Reference())
 """Asked in this order; the last one never objects."""
 
 

@@ -1,0 +1,283 @@
+"""Our own kernels for CPUs, in C++ (`csrc/`). They keep nothing between calls, packed weights least of all."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch._C._functorch import is_batchedtensor, is_legacy_batchedtensor
+
+from ..base import one_of
+from .interface import Inputs, Problem, Results, Weights
+from .native_library import Library, Sizes, load
+from .reference import Reference
+
+_MODES = {"rnn_relu": 0, "rnn_tanh": 1, "lstm": 2, "gru": 3}
+_ELEMENTS = {torch.float32: 0, torch.float64: 1}
+_PLAIN = (Tensor, torch.nn.Parameter)
+_NO_WEIGHTS = (0,) * 10
+
+
+class _Chosen(threading.local):
+    instruction_set = -1
+
+
+_chosen = _Chosen()
+
+
+def instruction_sets() -> list[str]:
+    """Those that the kernels were built for and this processor has, best first; none if they are missing."""
+    library = load()
+    if isinstance(library, str):
+        return []
+    return [name for index, name in enumerate(library.instruction_sets) if library.usable(index)]
+
+
+@contextmanager
+def instruction_set(name: str) -> Iterator[None]:
+    """A scope in which, on this thread, the kernels use only these instructions; for tests and benchmarks."""
+    one_of("instruction set", name, instruction_sets())
+    library = _library()
+    before, _chosen.instruction_set = _chosen.instruction_set, library.instruction_sets.index(name)
+    try:
+        yield
+    finally:
+        _chosen.instruction_set = before
+
+
+class Native:
+    """Every mode in float32 and float64 on CPUs: lengths, projection, clipping, both directions."""
+
+    name = "native"
+
+    def missing(self) -> str | None:
+        """Why there is no library."""
+        library = load()
+        return library if isinstance(library, str) else None
+
+    def why_not(self, problem: Problem) -> str | None:
+        """Objects to other devices and element types, and to nothing at all to compute."""
+        if problem.device.type != "cpu":
+            return f"the native kernels run on CPUs, not on {problem.device.type!r}"
+        if problem.dtype not in _ELEMENTS:
+            return f"the native kernels compute in float32 and float64, not in {problem.dtype}"
+        if 0 in (problem.steps, problem.batch):
+            return "the native kernels take no empty sequence or batch"
+        if torch._C._is_tracing():
+            return "torch.jit's tracer does not see what the native kernels do"
+        return None
+
+    def run(self, problem: Problem, inputs: Inputs) -> Results:
+        """See `Backend.run`."""
+        if type(inputs.data) not in _PLAIN:
+            # a tensor that only pretends to have numbers (torch's FakeTensor, say) has no memory to read
+            return Reference().run(problem, inputs)
+        if problem.needs_grad:
+            return list(_Recorded.apply(problem, inputs.lengths, *inputs.tensors()))
+        return _forward(problem, _readable(inputs), None)
+
+    def gradients(
+        self, problem: Problem, inputs: Inputs, heads: Sequence[Tensor], wanted: Sequence[bool]
+    ) -> list[Tensor | None]:
+        """See `Backend.gradients`."""
+        inputs = _readable(inputs)
+        record = _record(problem, inputs)
+        results = _forward(problem, inputs, record)
+        return _backward(problem, inputs, results[0], record, heads, wanted)
+
+
+class _Recorded(torch.autograd.Function):
+    """A layer as one entry of torch's recording."""
+
+    @staticmethod
+    def forward(ctx: Any, problem: Problem, lengths: Tensor | None, *tensors: Tensor) -> Any:
+        ctx.set_materialize_grads(False)
+        inputs = _readable(problem.inputs(tensors, lengths))
+        record = _record(problem, inputs)
+        results = _forward(problem, inputs, record)
+        ctx.problem, ctx.used = problem, False
+        ctx.save_for_backward(results[0], record, lengths, *tensors)
+        return tuple(results)
+
+    @staticmethod
+    def backward(ctx: Any, *heads: Tensor | None) -> Any:
+        problem: Problem = ctx.problem
+        output, record, lengths, *tensors = ctx.saved_tensors
+        wanted = list(ctx.needs_input_grad[2:])
+        if torch.is_grad_enabled() or _mapped_over(heads):
+            # the gradients are themselves to be differentiated, or mapped over
+            return None, None, *_differentiable(problem, problem.inputs(tensors, lengths), heads, wanted)
+        inputs = _readable(problem.inputs(tensors, lengths))
+        if ctx.used:
+            # the recording was kept for another time, but what it held was used up
+            output = _forward(problem, inputs, record)[0]
+        ctx.used = True
+        return None, None, *_backward(problem, inputs, output, record, heads, wanted)
+
+
+def _mapped_over(heads: Sequence[Tensor | None]) -> bool:
+    """Are there several gradients in one, as ``is_grads_batched`` and the transforms of functions have it."""
+    return torch._C._are_functorch_transforms_active() or any(
+        head is not None and (is_batchedtensor(head) or is_legacy_batchedtensor(head)) for head in heads
+    )
+
+
+def _differentiable(
+    problem: Problem, inputs: Inputs, heads: Sequence[Tensor | None], wanted: Sequence[bool]
+) -> list[Tensor | None]:
+    """The gradients by torch's own operators, which know how to go on from there."""
+    create = torch.is_grad_enabled()
+    with torch.enable_grad():
+        # aliases: one of the inputs may have been computed from another
+        aliases = [
+            tensor.view_as(tensor) if is_wanted else tensor.detach()
+            for tensor, is_wanted in zip(inputs.tensors(), wanted, strict=True)
+        ]
+        results = Reference().run(problem, problem.inputs(aliases, inputs.lengths))
+        pairs = [
+            (result, head)
+            for result, head in zip(results, heads, strict=True)
+            if head is not None and result.requires_grad
+        ]
+        found = iter(
+            torch.autograd.grad(
+                [result for result, _ in pairs],
+                [alias for alias, is_wanted in zip(aliases, wanted, strict=True) if is_wanted],
+                [head for _, head in pairs],
+                create_graph=create,
+                allow_unused=True,
+            )
+            if pairs
+            else [None] * len(wanted)
+        )
+    return [next(found) if is_wanted else None for is_wanted in wanted]
+
+
+def _library() -> Library:
+    library = load()
+    assert isinstance(library, Library), library
+    return library
+
+
+def _readable(inputs: Inputs) -> Inputs:
+    """The inputs without gaps, as the kernels read them."""
+    weights = [Weights(*(part.contiguous() for part in each.present())) for each in inputs.weights]
+    lengths = None if inputs.lengths is None else inputs.lengths.contiguous()
+    return Inputs(inputs.data.contiguous(), weights, [state.contiguous() for state in inputs.states], lengths)
+
+
+def _address(tensor: Tensor | None) -> int:
+    return 0 if tensor is None else tensor.data_ptr()
+
+
+def _addresses(tensors: Sequence[Tensor | None], count: int) -> list[int]:
+    """Their addresses, filled up to `count` with nothing."""
+    return [*(_address(tensor) for tensor in tensors), *(0,) * (count - len(tensors))]
+
+
+def _call(
+    problem: Problem,
+    inputs: Inputs,
+    training: bool,
+    results: Sequence[Tensor | None] = (None,),
+    record: Tensor | None = None,
+    scratch: Tensor | None = None,
+    heads: Sequence[Tensor | None] = (),
+    gradients: Sequence[Tensor | None] = (),
+) -> bytes:
+    """`struct rennet_call`; `gradients` stand in the order of `Inputs.tensors`."""
+    low, high, clip = (0.0, 0.0, 0) if problem.clip is None else (*problem.clip[:2], 1 + problem.clip.nan)
+    states = problem.recurrence.states
+    parts = (len(gradients) - 1 - states) // problem.directions
+    ways: list[int] = []
+    for direction, each in enumerate(inputs.weights):
+        first = 1 + states + direction * parts
+        ways += _addresses(each.present(), 5)
+        ways += _addresses(gradients[first : first + parts] if gradients else (), 5)
+    return Library.words(
+        _MODES[problem.mode],
+        _ELEMENTS[problem.dtype],
+        _chosen.instruction_set,
+        torch.get_num_threads(),
+        problem.directions,
+        problem.steps,
+        problem.batch,
+        problem.input_size,
+        problem.hidden_size,
+        problem.projection_size or 0,
+        clip,
+        low,
+        high,
+        training,
+        _address(inputs.lengths),
+        inputs.data.data_ptr(),
+        *_addresses(inputs.states, 2),
+        *_addresses(results, 3),
+        _address(record),
+        _address(scratch),
+        *_addresses(heads, 3),
+        *_addresses(gradients[: 1 + states], 3),
+        *ways,
+        *_NO_WEIGHTS[: 20 - len(ways)],
+    )
+
+
+# as if the gradient of the data were wanted, which needs the most room
+_ANY = (torch.zeros(1),)
+
+
+def _buffer(size: int) -> Tensor:
+    return torch.empty(size, dtype=torch.uint8)
+
+
+def _sizes(problem: Problem, inputs: Inputs, training: bool) -> Sizes:
+    """How large the buffers must be: a question of sizes alone, unless there are lengths."""
+    if problem.has_lengths:
+        return _library().measure(_call(problem, inputs, training, gradients=_ANY))
+    return _sizes_of_whole(problem, training, _chosen.instruction_set)
+
+
+@functools.lru_cache(maxsize=256)
+def _sizes_of_whole(problem: Problem, training: bool, instruction_set: int) -> Sizes:
+    nothing: Any = torch.empty(0)
+    inputs = problem.inputs([nothing] * (1 + problem.recurrence.states + 5 * problem.directions), None)
+    return _library().measure(_call(problem, inputs, training, gradients=_ANY))
+
+
+def _record(problem: Problem, inputs: Inputs) -> Tensor:
+    """Room for what the backward computation needs of the forward one."""
+    return _buffer(_sizes(problem, inputs, True).record)
+
+
+def _forward(problem: Problem, inputs: Inputs, record: Tensor | None) -> Results:
+    library, data = _library(), inputs.data
+    output = data.new_empty((problem.steps, problem.batch, problem.directions * problem.output_size))
+    results = [output, *(torch.empty_like(state) for state in inputs.states)]
+    training = record is not None
+    scratch = _buffer(_sizes(problem, inputs, training).forward)
+    library.forward(_call(problem, inputs, training, results, record, scratch))
+    return results
+
+
+def _backward(
+    problem: Problem,
+    inputs: Inputs,
+    output: Tensor,
+    record: Tensor,
+    heads: Sequence[Tensor | None],
+    wanted: Sequence[bool],
+) -> list[Tensor | None]:
+    library = _library()
+    found = [
+        torch.empty_like(tensor, memory_format=torch.contiguous_format) if is_wanted else None
+        for tensor, is_wanted in zip(inputs.tensors(), wanted, strict=True)
+    ]
+    given = [None if head is None else head.contiguous() for head in heads]
+    scratch = _buffer(_sizes(problem, inputs, True).backward)
+    library.backward(_call(problem, inputs, True, [output], record, scratch, given, found))
+    return found
