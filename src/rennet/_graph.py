@@ -23,9 +23,13 @@ class Node:
         Which output of which node each input is.
     subgraphs : tuple
         Graph records of a control-flow operator, carried along.
+    versions : list of int
+        For each input, how often operators had written into it when it was used; files tell it, nothing else does.
+    written : int
+        How often operators have written into this variable so far.
     """
 
-    __slots__ = ("attrs", "inputs", "name", "op", "parsed", "subgraphs")
+    __slots__ = ("attrs", "inputs", "name", "op", "parsed", "subgraphs", "versions", "written")
 
     def __init__(
         self,
@@ -38,6 +42,8 @@ class Node:
         self.op, self.name, self.attrs, self.inputs = op, name, dict(attrs), list(inputs)
         self.parsed: Mapping[str, Any] = parsed if parsed is not None else op.parse(attrs) if op else {}
         self.subgraphs: tuple[Any, ...] = ()
+        self.versions = [0] * len(self.inputs)
+        self.written = 0
 
     @property
     def output_names(self) -> list[str]:
@@ -59,10 +65,22 @@ class Node:
     @property
     def states(self) -> list[Entry]:
         """The inputs that the operator updates in place."""
-        names = self.op.aux_names(self.parsed) if self.op else ()
+        names = self.op.aux_names(self.parsed) if self.op is not None else ()
         if not names:
             return []
         return [entry for name, entry in zip(self.input_names, self.inputs, strict=False) if name in names]
+
+    def note_writing(self) -> None:
+        """See at which versions the inputs are used, and count that this operator writes into its states."""
+        for child, _ in self.states:
+            child.written += child.op is None
+        self.versions = [child.written if child.op is None else 0 for child, _ in self.inputs]
+
+    def copied(self, inputs: Iterable[Entry]) -> Node:
+        """The same with other inputs, as many as there were."""
+        copy = Node(self.op, self.name, self.attrs, inputs, self.parsed)
+        copy.subgraphs, copy.versions, copy.written = self.subgraphs, list(self.versions), self.written
+        return copy
 
     def __repr__(self) -> str:
         return f"<{self.op.name if self.op else 'variable'} {self.name}>"

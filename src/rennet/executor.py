@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import logging
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -47,7 +49,6 @@ class Executor:
         self._symbol, self._ctx, self._grad_req = symbol, ctx, grad_req
         self.arg_dict, self.grad_dict, self.aux_dict = args, grads, aux
         self.outputs: list[NDArray] = []
-        self._shapes = shapes
         self._program = Program(symbol, shapes, ctx.torch_device, flags.fusing)
         states = auxiliary(shapes.nodes)
         self._places = [
@@ -217,7 +218,8 @@ class Executor:
             self._watch = None
             return
         # what happens inside the steps of a recurrence can be seen only where they are taken one by one
-        program = Program(self._symbol, self._shapes, self._ctx.torch_device, fusing=False)
+        shapes = _shapes_from(self._symbol, self.arg_dict, self.aux_dict)
+        program = Program(self._symbol, shapes, self._ctx.torch_device, fusing=False)
         self._watch = Watch(program, callback, monitor_all, self._ctx)
 
     @property
@@ -283,8 +285,26 @@ def bind(symbol: Symbol, ctx: Context, args: Any, args_grad: Any, grad_req: Any,
     grads = _arrays("args_grad", args_grad, names, required=False)
     requests = _requests(grad_req, names)
     requests = {name: request if grads[name] is not None else "null" for name, request in requests.items()}
-    shapes = shapes_of(symbol, {name: array.shape for name, array in {**arguments, **auxiliaries}.items()})
-    return Executor(symbol, ctx, arguments, grads, requests, auxiliaries, shapes)
+    with _uncollected():
+        shapes = _shapes_from(symbol, arguments, auxiliaries)
+        return Executor(symbol, ctx, arguments, grads, requests, auxiliaries, shapes)
+
+
+def _shapes_from(symbol: Symbol, *arrays: Mapping[str, NDArray]) -> Shapes:
+    """Everything that follows from the shapes of arrays."""
+    return shapes_of(symbol, {name: array.shape for each in arrays for name, array in each.items()})
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Binding makes many objects, and nearly all of them stay: no use looking through them for garbage meanwhile."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 class Pool:
@@ -341,6 +361,19 @@ def simple_bind(
     shared: Container[str] = (),
 ) -> Executor:
     """See `Symbol.simple_bind`. Arrays whose name is in `shared` are taken from, or put into, `pool`."""
+    with _uncollected():
+        return _simple_bind(symbol, ctx, grad_req, type_dict, given, Pool() if pool is None else pool, shared)
+
+
+def _simple_bind(
+    symbol: Symbol,
+    ctx: Context,
+    grad_req: Any,
+    type_dict: Mapping[str, Any],
+    given: Mapping[str, Any],
+    pool: Pool,
+    shared: Container[str],
+) -> Executor:
     shapes = shapes_of(symbol, given)
     _look_at_names(shapes)
     types = types_of(symbol, type_dict, shapes.nodes)
@@ -355,7 +388,7 @@ def simple_bind(
             continue
         shape, kind = _known(shapes, node), types[id(node), 0].torch
         # a pool of its own for what is not shared: one way of making arrays
-        where = pool if pool is not None and node.name in shared else Pool()
+        where = pool if node.name in shared else Pool()
         if id(node) in states:
             aux[node.name] = _from_pool(where.aux, node.name, shape, kind, ctx)
             continue

@@ -31,7 +31,7 @@ def step_by_step(function: Callable[[], Result]) -> Result:
 
 
 def heads_of(outputs: Any, states: Any = ()) -> Symbol:
-    """Outputs in any form, and states, each once: MXNet forgets all but the last gradient of a head that is there twice."""
+    """Outputs in any form, and states, each once: of a head that is there twice MXNet forgets the first gradient."""
     heads = [*flatten(outputs), *flatten(list(states))]
     return mx.sym.Group(list({head.list_outputs()[0]: head for head in heads}.values()))
 
@@ -103,7 +103,11 @@ def reasons(net: Symbol, shapes: Shapes, **how: Any) -> list[str | None]:
     return [each.why_not for each in assert_agrees(net, shapes, **how)]
 
 
+def _tuples(shapes: Shapes) -> dict[str, Any]:
+    return {name: tuple(shape) for name, shape in shapes.items()}
+
+
 def operators(net: Symbol, shapes: Shapes) -> list[str]:
     """What runs, in order."""
-    executor = net.simple_bind(mx.cpu(), **{name: tuple(shape) for name, shape in shapes.items()})
+    executor = net.simple_bind(mx.cpu(), **_tuples(shapes))
     return [node.op.name for node in executor._program.nodes if node.op is not None]

@@ -49,7 +49,7 @@ def test_every_form(oracle: Oracle, kind: str, layout: str, merge: bool | None, 
 def test_a_list_of_inputs(oracle: Oracle, kind: str) -> None:
     steps = [mx.sym.Variable(f"x{t}") for t in range(4)]
     outputs, states = CELLS[kind]().unroll(4, steps, merge_outputs=True)
-    assert_fuses(heads_of(outputs, states), {step.name: (2, 5) for step in steps}, oracle)
+    assert_fuses(heads_of(outputs, states), {str(step.name): (2, 5) for step in steps}, oracle)
 
 
 @ALL
@@ -152,14 +152,10 @@ def test_containers(oracle: Oracle, cell: Any, count: int, layout: str, merge: b
 
 
 def test_float64_is_the_same_to_the_last_digits() -> None:
-    net = heads_of(*stack(CELLS["lstm"]("a_"), CELLS["gru"]("b_")).unroll(4, X))
-    names, (shapes, _, _) = net.list_arguments(), net.infer_shape(x=(2, 4, 5))
-    values = {name: np.random.randn(*shape) for name, shape in zip(names, shapes, strict=True)}
-    begin = [name for name in names if "begin" in name]
-    assert begin == []
     cells = stack(CELLS["lstm"]("a_"), CELLS["gru"]("b_"))
     net = heads_of(*cells.unroll(4, X, begin_state=cells.begin_state(func=mx.sym.Variable)))
-    values |= {name: np.random.randn(2, 3) for name in net.list_arguments() if "begin" in name}
+    names, (shapes, _, _) = net.list_arguments(), net.infer_shape(x=(2, 4, 5))
+    values = {name: np.random.randn(*shape) for name, shape in zip(names, shapes, strict=True)}
     assert_fuses(net, {name: value.shape for name, value in values.items()}, count=2, given=values, tolerance=1e-12)
 
 

@@ -87,8 +87,8 @@ GENERATIONS = {
 }
 
 
-def _dense(graph: Graph, name: str, data: list[int], weight: list[int], bias: list[int], width: int) -> list[int]:
-    return graph.add("FullyConnected", name, data, weight, bias, no_bias="False", num_hidden=str(width))
+def _dense(graph: Graph, name: str, data: list[int], parameters: list[list[int]], width: int) -> list[int]:
+    return graph.add("FullyConnected", name, data, *parameters, no_bias="False", num_hidden=str(width))
 
 
 def _parts(graph: Graph, name: str, data: list[int], count: int) -> list[list[int]]:
@@ -105,8 +105,8 @@ def old_lstm(generation: str, steps: int = 3) -> str:
     hidden = []
     for t in range(steps):
         data, name = graph.variable(f"t{t}_data"), f"t{t}_l0_"
-        i2h = _dense(graph, f"{name}i2h", data, *weights[:2], 12)
-        h2h = _dense(graph, f"{name}h2h", h, *weights[2:], 12)
+        i2h = _dense(graph, f"{name}i2h", data, weights[:2], 12)
+        h2h = _dense(graph, f"{name}h2h", h, weights[2:], 12)
         gates = graph.add(words["add"], f"_plus{3 * t}", i2h, h2h)
         parts = _parts(graph, f"{name}slice", gates, 4)
         i, g, f, o = (
@@ -133,8 +133,8 @@ def old_gru(generation: str, steps: int = 3) -> str:
     for t in range(steps):
         name = f"gru_t{t}_"
         ways = [
-            _dense(graph, f"{name}i2h", graph.variable(f"t{t}_data"), *weights[:2], 9),
-            _dense(graph, f"{name}h2h", h, *weights[2:], 9),
+            _dense(graph, f"{name}i2h", graph.variable(f"t{t}_data"), weights[:2], 9),
+            _dense(graph, f"{name}h2h", h, weights[2:], 9),
         ]
         (i_r, i_z, i_n), (h_r, h_z, h_n) = (
             _parts(graph, f"{name}slice{place}", way, 3) for place, way in enumerate(ways)

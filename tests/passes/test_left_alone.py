@@ -120,7 +120,7 @@ def test_inputs_that_are_flattened(oracle: Oracle) -> None:
     steps = [mx.sym.Variable(f"x{t}") for t in range(3)]
     net = heads_of(*CELLS["gru"]().unroll(3, steps))
     shape = (2, 2, 2)
-    assert reasons(net, {step.name: shape for step in steps}, oracle=oracle) == []
+    assert reasons(net, {str(step.name): shape for step in steps}, oracle=oracle) == []
 
 
 @STEPS
@@ -159,10 +159,8 @@ def test_other_activations(oracle: Oracle, activation: str) -> None:
     assert reasons(net, {"x": (2, 3, 4)}, oracle=oracle) == []
 
 
-@pytest.mark.parametrize("make", [lambda: mx.rnn.ZoneoutCell(mx.rnn.LSTMCell(3), 0.3, 0.2)])
-def test_zoneout(make: object) -> None:
-    assert callable(make)
-    net = heads_of(*make().unroll(3, X))
+def test_zoneout() -> None:
+    net = heads_of(*mx.rnn.ZoneoutCell(mx.rnn.LSTMCell(3), 0.3, 0.2).unroll(3, X))
     executor = net.simple_bind(mx.cpu(), x=(2, 3, 4))
     assert executor.recurrences == []
     executor.forward(is_train=True)

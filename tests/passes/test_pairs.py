@@ -81,7 +81,8 @@ def test_pairs_that_begin_crosswise(oracle: Oracle) -> None:
 
 def test_three_over_one_sequence(oracle: Oracle) -> None:
     steps = list(mx.sym.split(X, num_outputs=3, axis=1, squeeze_axis=True))
-    ways = [CELLS["rnn"](f"{name}_").unroll(3, order)[0] for name, order in zip("abc", (steps, steps[::-1], steps))]
+    orders = {"a_": steps, "b_": steps[::-1], "c_": steps}
+    ways = [CELLS["rnn"](prefix).unroll(3, order)[0] for prefix, order in orders.items()]
     net = heads_of([each for way in ways for each in way])
     assert_fuses(net, {"x": (2, 3, 4)}, oracle, count=3)
     assert ran(net, "NTC", 3).count(FUSED) == 2

@@ -176,6 +176,26 @@ def test_something_between_two_layers(oracle: Oracle, between: Callable[[Any], A
     assert_fuses(above, SHAPES, oracle, count=2)
 
 
+@pytest.mark.parametrize("no_bias", [False, True])
+def test_a_dense_layer_at_each_step(oracle: Oracle, no_bias: bool) -> None:
+    """Between two layers, and above them: as one multiplication for all steps."""
+    w, b, v = (S.Variable(name) for name in "wbv")
+    below, _ = CELLS["lstm"]("a_").unroll(3, X, merge_outputs=False)
+    between = [dense(each, w, None if no_bias else b, 5) for each in below]
+    above, _ = CELLS["gru"]("b_").unroll(3, between, merge_outputs=False)
+    net = S.stack(*(S.tanh(dense(each, v, None, 2)) for each in above), axis=1)
+    assert_fuses(net, SHAPES, oracle, count=2)
+    ran = operators(net, SHAPES)
+    assert (ran.count("FullyConnected"), ran.count("SliceChannel"), ran.count("stack")) == (2, 0, 0)
+
+
+def test_other_dense_layers_at_each_step(oracle: Oracle) -> None:
+    below, _ = CELLS["lstm"]("a_").unroll(3, X, merge_outputs=False)
+    between = [dense(each, S.Variable(f"w{t}"), None, 5) for t, each in enumerate(below)]
+    above, _ = CELLS["gru"]("b_").unroll(3, between, merge_outputs=True)
+    assert_fuses(above, SHAPES, oracle, count=2)
+
+
 def test_sequences_reversed_by_lengths(oracle: Oracle) -> None:
     lengths = S.Variable("lengths", shape=(2,))
     data = S.SequenceReverse(S.SwapAxis(X, dim1=0, dim2=1), lengths, use_sequence_length=True)

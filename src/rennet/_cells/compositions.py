@@ -35,12 +35,22 @@ def step_in_turn(cells: Sequence[Any], inputs: Any, states: Any) -> tuple[Any, l
 
 
 def unroll_in_turn(
-    cells: Sequence[Any], length: int, inputs: Any, states: Any, layout: str, merge_outputs: bool | None, **how: Any
+    cells: Sequence[Any],
+    length: int,
+    inputs: Any,
+    states: Any,
+    layout: str,
+    merge_outputs: bool | None,
+    between: bool | None = None,
+    **how: Any,
 ) -> tuple[Any, list[Any]]:
-    """Stacked cells over a sequence: each is unrolled on the outputs of the one below. `how` goes to all of them."""
+    """Stacked cells over a sequence: each is unrolled on the outputs of the one below, merged or not as `between` says.
+
+    `how` goes to all of them.
+    """
     new: list[Any] = []
     for place, (cell, own) in enumerate(shares(cells, states)):
-        merge = merge_outputs if place == len(cells) - 1 else None
+        merge = merge_outputs if place == len(cells) - 1 else between
         inputs, after = cell.unroll(length, inputs=inputs, begin_state=own, layout=layout, merge_outputs=merge, **how)
         new.extend(after)
     return inputs, new

@@ -4,10 +4,13 @@ A recurrence that was unrolled by hand or by a cell, here or in a file of any ag
 
 1. `terms`: the math of each recurrence (`_recurrence.pointwise`), run on terms, gives the pattern that its steps have.
 2. `steps`: every node that may be the output of a step is compared with the patterns.
-3. `chains`: steps that share weights and hand states on form a chain. A chain must be closed: nothing outside looks at
-   its gates, and no input depends on its own outputs, as a decoder's may.
-4. `sequences`: the inputs of all steps, and what is computed from all outputs alike, as one array with a time axis.
-5. `rewriting`: the graph in which each chain is one node that goes through the door to the kernels.
+3. `chains`: steps that share weights and hand states on form a chain.
+4. `closure`: a chain must be closed: nothing outside looks at its gates, and no input depends on its own outputs, as a
+   decoder's may. `lengths`: results that are looked at only within lengths.
+5. `sequences`: the inputs of all steps, and what is computed from all outputs alike, as one array with a time axis.
+   `pairs`: of two chains, one forwards and one backwards over one sequence.
+6. `rewriting`: the graph in which each chain or pair is one node that goes through the door to the kernels, put
+   together by `rebuilding`, with `shortcuts` for what turns something around and back.
 
 The symbol is not touched: `fused` gives other outputs for a program to compute, which have the same values.
 """

@@ -43,8 +43,7 @@ def closures(chains: Sequence[Chain], nodes: Sequence[Node], heads: Sequence[Ent
         inside.setdefault(key[0], []).append(key)
     lengths = [lengths_of(chain, readers) for chain in chains]
     reasons = [
-        _looked_into(chain, readers, inside, within is not None)
-        for chain, within in zip(chains, lengths, strict=True)
+        _looked_into(chain, readers, inside, within is not None) for chain, within in zip(chains, lengths, strict=True)
     ]
     needs = _needs(chains, nodes)
     for place, bits in enumerate(needs):
@@ -72,9 +71,7 @@ def _readers(chains: Sequence[Chain], nodes: Sequence[Node], heads: Sequence[Ent
     return readers
 
 
-def _looked_into(
-    chain: Chain, readers: Readers, inside: Mapping[int, Sequence[Key]], has_lengths: bool
-) -> str | None:
+def _looked_into(chain: Chain, readers: Readers, inside: Mapping[int, Sequence[Key]], has_lengths: bool) -> str | None:
     """What of it is used outside, other than its outputs and last states; None if nothing is.
 
     Within lengths all its states are: as the last ones that count.

@@ -118,8 +118,13 @@ class Sequences:
         if attrs is None:
             return None
         columns = []
-        for place in range(len(first.inputs)):
-            column = self.find([node.inputs[place] for node, _ in steps], depth + 1)
+        for place, own in enumerate(first.inputs):
+            entries = [node.inputs[place] for node, _ in steps]
+            if place and first.op.name == "FullyConnected":
+                # a dense layer's weights have no time axis; all steps must have the same ones
+                column = own if {key_of(entry) for entry in entries} == {key_of(own)} else None
+            else:
+                column = self.find(entries, depth + 1)
             if column is None:
                 return None
             columns.append(column)
@@ -135,6 +140,9 @@ class Sequences:
         shape = self._shape_of(node, 0)
         if name in _ALSO:
             return plain if all(self._shape_of(*entry) == shape for entry in node.inputs) else None
+        if name == "FullyConnected":
+            data = self._shape_of(*node.inputs[0])
+            return {**plain, "flatten": "False"} if data is not None and len(data) == 2 else None
         if name == "Dropout":
             return plain if not node.parsed["axes"] else None
         if name == "Concat" and shape is not None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from .._graph import Entry, Node
 from .._ops.inference import Known, complete
 from .._recurrence.modes import Mode
-from .terms import PATTERNS, Key, Match, Pattern, key_of, kind_of, match, permutation
+from .terms import PATTERNS, Key, Match, Pattern, glance, key_of, kind_of, match, permutation
 
 ShapeOf = Callable[[Node, int], Known]
 
@@ -88,7 +88,7 @@ def find_steps(nodes: Sequence[Node], shape_of: ShapeOf) -> list[Step]:
     found: list[Step] = []
     for node in nodes:
         for pattern in by_kind.get(kinds[id(node)], ()):
-            step = _step(pattern, node, kinds, shape_of)
+            step = _step(pattern, node, kinds, shape_of) if glance(pattern.outputs[0], node, kinds, 2) else None
             if step is not None:
                 found.append(step)
     return found

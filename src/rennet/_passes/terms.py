@@ -155,18 +155,32 @@ def match(term: Term, entry: Entry, found: Match) -> Match | None:
     inputs = _operands(kind, node, found.nodes)
     if kind not in _COMMUTES:
         return _match_all(term.children, inputs, found)
-    ways = [way for way in (inputs, inputs[::-1]) if _may_match(term.children, way, found.kinds)]
-    if len(ways) == 2:
-        return _match_all(term.children, ways[0], found.copy()) or _match_all(term.children, ways[1], found)
-    return _match_all(term.children, ways[0], found) if ways else None
+    first, second = term.children
+    left, right = inputs
+    kinds = found.kinds
+    crossed = glance(first, right[0], kinds, 1) and glance(second, left[0], kinds, 1)
+    if glance(first, left[0], kinds, 1) and glance(second, right[0], kinds, 1):
+        straight = _match_all(term.children, inputs, found.copy() if crossed else found)
+        if straight is not None or not crossed:
+            return straight
+    return _match_all(term.children, (right, left), found) if crossed else None
 
 
-def _may_match(terms: Sequence[Term], entries: Sequence[Entry], kinds: Mapping[int, str]) -> bool:
-    """A glance ahead, at the two operands: do they at least do what the terms do."""
-    for term, (node, _) in zip(terms, entries, strict=True):
-        if term.kind != "any" and kinds[id(node)] != term.kind:
-            return False
-    return True
+def glance(term: Term, node: Node, kinds: Mapping[int, str], depth: int) -> bool:
+    """A cheap look at what is on top: can `term` lie over the graph at all, as far as `depth` operators down."""
+    if term.kind == "any":
+        return True
+    if kinds[id(node)] != term.kind:
+        return False
+    children = term.children
+    if not depth or not children:
+        return True
+    if len(children) == 1:
+        return glance(children[0], node.inputs[-1][0], kinds, depth - 1)
+    left, right = node.inputs[0][0], node.inputs[1][0]
+    first, second = children
+    straight = glance(first, left, kinds, depth - 1) and glance(second, right, kinds, depth - 1)
+    return straight or (glance(first, right, kinds, depth - 1) and glance(second, left, kinds, depth - 1))
 
 
 def _operands(kind: str, node: Node, covered: dict[int, Node]) -> Sequence[Entry]:

@@ -64,7 +64,9 @@ def compose(
     for key, (child, _) in zip(names, inputs, strict=True):
         if child.op is None and key in operator.marks:
             child.attrs = {**operator.marks[key], **child.attrs}
-    return Node(operator, full_name, texts, inputs, parsed)
+    node = Node(operator, full_name, texts, inputs, parsed)
+    node.note_writing()
+    return node
 
 
 def _entry(operator: Operator, symbol: Any, key: str, node_name: str, texts: dict[str, str]) -> Entry:

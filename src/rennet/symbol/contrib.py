@@ -281,4 +281,5 @@ def _node(operator: str, cuts: Sequence[Cut], inputs: Sequence[Entry], attribute
     own = record.with_bodies([Subgraph(cut.symbol) for cut in cuts])
     node = Node(own, names.current().get(None, operator), given, inputs)
     node.subgraphs = tuple(dataclasses.replace(to_record(cut.symbol), attrs={}) for cut in cuts)
+    node.note_writing()
     return [Symbol([(node, index)]) for index in range(node.num_outputs)]

@@ -84,7 +84,8 @@ def Group(symbols: Sequence[Symbol]) -> Symbol:
     symbols = list(expect("Group: symbols", symbols, Iterable, "a non-empty sequence of Symbols"))
     if not symbols or not all(isinstance(symbol, Symbol) for symbol in symbols):
         raise ArgumentError("Group: expected a non-empty sequence of Symbols")
-    return Symbol([entry for symbol in symbols for entry in symbol._outputs])
+    versions = [version for symbol in symbols for version in symbol._versions]
+    return Symbol([entry for symbol in symbols for entry in symbol._outputs], versions)
 
 
 def _filled(operator: str, shape: Any, dtype: Any, kwargs: dict[str, Any]) -> Symbol:

@@ -110,9 +110,10 @@ def _cut(what: str, mark: str, heads: Sequence[Entry], numbers: dict[int, int]) 
 
     for node in in_order(heads):
         if node.attrs.get(MARK) == mark:
-            copied = Node(node.op, node.name, node.attrs, [entry(each) for each in node.inputs], node.parsed)
-            copied.subgraphs = node.subgraphs
-            inside[id(node)] = copied
+            copied = inside[id(node)] = node.copied([entry(each) for each in node.inputs])
+            for place, (child, _) in enumerate(node.inputs):
+                if id(child) not in inside:
+                    copied.versions[place] = 0  # what stands in for it begins anew
             if node.op is None:
                 sources[id(copied)] = numbers.get(id(node), (node, 0))
     symbol = Symbol([entry(head) for head in heads])

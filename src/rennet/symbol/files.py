@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
+import re
 from collections.abc import Mapping
-from pathlib import Path
 
 from .. import _graph
 from .._formats.atomic import write_atomic
+from .._formats.checksum import read_verified
 from .._formats.graph_record import CURRENT_VERSION, VARIABLE, Entry, GraphRecord, NodeRecord
 from .._formats.symbol_json import parse_graph, render_graph
 from .._formats.upgrade import upgrade_graph
 from .._ops.control_flow import ControlFlow
-from .._ops.registry import find
+from .._ops.registry import Operator, find
 from ..base import FormatError, MXNetError, expect
+from .numpy_names import NUMPY_NAMES
 from .subgraph import Subgraph
 from .symbol import Symbol
 
@@ -23,25 +24,25 @@ def to_record(symbol: Symbol) -> GraphRecord:
     """The graph as the file format holds it."""
     order = _graph.in_order(symbol._outputs)
     numbers = {id(node): number for number, node in enumerate(order)}
-    written: Counter[int] = Counter()
-
-    def versions(node: _graph.Node) -> list[tuple[_graph.Entry, int]]:
-        """Each input, and how often operators have written into it by then, this one included."""
-        written.update(id(child) for child, _ in node.states)
-        return [(entry, written[id(entry[0])]) for entry in node.inputs]
 
     nodes = [
         NodeRecord(
             op=node.op.name if node.op else VARIABLE,
             name=node.name,
             attrs=dict(node.attrs),
-            inputs=[Entry(numbers[id(child)], index, version) for (child, index), version in versions(node)],
+            inputs=[
+                Entry(numbers[id(child)], index, version)
+                for (child, index), version in zip(node.inputs, node.versions, strict=True)
+            ],
             subgraphs=list(node.subgraphs),
             num_outputs=node.num_outputs + (node.op.count_hidden(node.parsed) if node.op else 0),
         )
         for node in order
     ]
-    heads = [Entry(numbers[id(node)], index) for node, index in symbol._outputs]
+    heads = [
+        Entry(numbers[id(node)], index, version)
+        for (node, index), version in zip(symbol._outputs, symbol._versions, strict=True)
+    ]
     return GraphRecord(nodes, heads, {"mxnet_version": ("int", CURRENT_VERSION)})
 
 
@@ -55,31 +56,79 @@ def save(fname: str | os.PathLike[str], symbol: Symbol) -> None:
     write_atomic(fname, to_json(symbol).encode())
 
 
+def _operator(record: NodeRecord, source: str, where: str) -> Operator:
+    name = NUMPY_NAMES.get(record.op, record.op)
+    try:
+        return find(name)
+    except MXNetError as error:
+        raise FormatError(source, where, "op", "an operator that rennet has", str(error)) from None
+
+
+_SHAPE = re.compile(r"\s*(None|-?\d+L?|[(\[]\s*((-?\d+L?|None)\s*(,\s*(-?\d+L?|None)\s*)*,?)?\s*[)\]])\s*")
+_CODE = re.compile(r"\s*-?\d{1,9}\s*")
+_LONGEST_SHAPE = 1000
+
+
+def _check_variable(record: NodeRecord, source: str, where: str) -> None:
+    """See that what a variable says of its shape and element type can be understood when it is asked for."""
+    shape, code = record.attrs.get("__shape__"), record.attrs.get("__dtype__")
+    if shape is not None and (len(shape) > _LONGEST_SHAPE or not _SHAPE.fullmatch(shape)):
+        raise FormatError(source, where, "__shape__", "sizes such as (2, 3)", repr(shape[:60]))
+    if code is not None and not _CODE.fullmatch(code):
+        raise FormatError(source, where, "__dtype__", "the number of an element type", repr(code[:60]))
+
+
+_COUNTS = {"num_outputs", "num_args", "sections", "num_weights", "num_tensors", "num_arrays", "num_out_data"}
+_LARGEST_COUNT = 1 << 16
+_MOST_OUTPUTS = 1 << 22
+_NUMBER = re.compile(r"\s*[-+]?\d{1,9}L?\s*")
+
+
+def _check_counts(record: NodeRecord, source: str, where: str) -> None:
+    """See that nothing is made in numbers that no graph needs, on the word of an attribute."""
+    for key in record.attrs.keys() & _COUNTS:
+        text = record.attrs[key]
+        if not _NUMBER.fullmatch(text) or not 0 <= int(text.replace("L", "")) <= _LARGEST_COUNT:
+            raise FormatError(source, where, key, f"a number from 0 to {_LARGEST_COUNT}", repr(text[:60]))
+
+
 def _input_names(op: str, attrs: Mapping[str, str]) -> list[str]:
-    operator = find(op)
+    operator = find(NUMPY_NAMES.get(op, op))
     return list(operator.input_names(operator.parse(attrs)))
 
 
 def from_record(graph: GraphRecord, source: str) -> Symbol:
     """The graph that a file describes, its operators looked up and its attributes checked."""
-    return _from_current(upgrade_graph(graph, _input_names), source)
+    for record in graph.nodes:
+        where = f"node {record.name!r}"
+        if record.is_variable:
+            _check_variable(record, source, where)
+        else:
+            _operator(record, source, where)
+            _check_counts(record, source, where)
+    return _from_current(upgrade_graph(graph, _input_names, source), source)
 
 
 def _from_current(graph: GraphRecord, source: str) -> Symbol:
     """Of a graph that needs no upgrade: graphs within nodes came later than all that changed."""
     nodes: list[_graph.Node] = []
+    counts: list[int] = []
+    """How many outputs each has."""
 
     def entry(wanted: Entry, where: str) -> _graph.Entry:
-        node = nodes[wanted.node]
-        if wanted.index >= node.num_outputs:
-            raise FormatError(
-                source, where, "output index", f"below {node.num_outputs} for {node.name}", str(wanted.index)
-            )
+        node, count = nodes[wanted.node], counts[wanted.node]
+        if wanted.index >= count:
+            raise FormatError(source, where, "output index", f"below {count} for {node.name}", str(wanted.index))
         return node, wanted.index
 
+    left = _MOST_OUTPUTS
     for record in graph.nodes:
         where = f"node {record.name!r}"
-        operator = None if record.is_variable else find(record.op, f"{source}, {where}: ")
+        operator = None if record.is_variable else _operator(record, source, where)
+        if operator is None:
+            _check_variable(record, source, where)
+        else:
+            _check_counts(record, source, where)
         try:
             if isinstance(operator, ControlFlow):
                 inner = [_from_current(each, f"{source}, {where}, subgraph") for each in record.subgraphs]
@@ -93,8 +142,13 @@ def _from_current(graph: GraphRecord, source: str) -> Symbol:
         if len(node.inputs) != expected:
             raise FormatError(source, where, "inputs", f"{expected} for {record.op}", str(len(node.inputs)))
         node.subgraphs = tuple(record.subgraphs)
+        node.versions = [each.version for each in record.inputs]
         nodes.append(node)
-    return Symbol([entry(head, "heads") for head in graph.heads])
+        counts.append(node.num_outputs)
+        left -= counts[-1]
+        if left < 0:
+            raise FormatError(source, where, "outputs", f"at most {_MOST_OUTPUTS} of all nodes", "more")
+    return Symbol([entry(head, "heads") for head in graph.heads], [head.version for head in graph.heads])
 
 
 def load_json(json_str: str) -> Symbol:
@@ -108,4 +162,4 @@ fromjson = load_json
 
 def load(fname: str | os.PathLike[str]) -> Symbol:
     """The graph in a ``-symbol.json`` file of any MXNet version."""
-    return from_record(parse_graph(Path(fname).read_bytes(), str(fname)), str(fname))
+    return from_record(parse_graph(read_verified(fname), str(fname)), str(fname))

@@ -32,6 +32,7 @@ class Shapes:
         self.nodes = nodes
         self._known: dict[tuple[int, int], Known] = dict(entries)
         self._rules: dict[Any, Any] = {}
+        self._counts: dict[Any, int] = {}
         self._changes = 0
         for node in nodes:
             if node.op is None:
@@ -59,7 +60,10 @@ class Shapes:
         assert node.op is not None
         known, number = self._known.get, id(node)
         inputs = [(id(child), index) for child, index in node.inputs]
-        outputs = [(number, index) for index in range(node.num_outputs)]
+        count = self._counts.get((node.op, id(node.parsed)))
+        if count is None:
+            count = self._counts[node.op, id(node.parsed)] = node.num_outputs
+        outputs = [(number, 0)] if count == 1 else [(number, index) for index in range(count)]
         # steps of an unrolled network repeat each other, attributes included: one look at a rule serves them all
         key = (node.op, id(node.parsed), tuple(map(known, inputs)), tuple(map(known, outputs)))
         rule = self._rules.get(key)
@@ -164,13 +168,15 @@ def known_types(
         key = (node.op, id(node.parsed), *map(known.get, entries))
         rule = rules.get(key)
         if rule is None:
-            rule = rules[key] = node.op.types(node.parsed, list(key[2:]))
+            ins, outs = node.op.types(node.parsed, list(key[2:]))
+            # those that no type is told of have the first one's
+            rule = rules[key] = ins, [*outs, *[outs[0]] * node.num_outputs][: node.num_outputs]
         inputs, outputs = rule
         for entry, kind in zip(entries, inputs, strict=True):
             if known.get(entry) is None:
                 known[entry] = kind
-        for index in range(node.num_outputs):
-            known[id(node), index] = outputs[0] if index >= len(outputs) else outputs[index]
+        for index, kind in enumerate(outputs):
+            known[id(node), index] = kind
     return known
 
 

@@ -53,13 +53,15 @@ class Symbol(Arithmetic):
     ([(2, 3), (4, 3), (4,)], [(2, 4)], [])
     """
 
-    __slots__ = ("__weakref__", "_outputs")
+    __slots__ = ("__weakref__", "_outputs", "_versions")
     _spellings = _SPELLINGS
     # so that NumPy's numbers leave arithmetic to us
     __array_ufunc__ = None
 
-    def __init__(self, outputs: Sequence[Entry]) -> None:
+    def __init__(self, outputs: Sequence[Entry], versions: Sequence[int] | None = None) -> None:
         self._outputs = list(outputs)
+        self._versions = [0] * len(self._outputs) if versions is None else list(versions)
+        """For each output, how often operators had written into it when it was asked for; files tell it."""
 
     # names and structure
 
@@ -93,12 +95,14 @@ class Symbol(Arithmetic):
 
     def get_internals(self) -> Symbol:
         """A group of every output of every node."""
-        return Symbol([(node, i) for node in in_order(self._outputs) for i in range(node.num_outputs)])
+        entries = [(node, i) for node in in_order(self._outputs) for i in range(node.num_outputs)]
+        return Symbol(entries, [node.written for node, _ in entries])
 
     def get_children(self) -> Symbol | None:
         """A group of the direct inputs; None for a variable."""
-        entries = [entry for node in dict.fromkeys(node for node, _ in self._outputs) for entry in node.inputs]
-        return Symbol(entries) if entries else None
+        nodes = dict.fromkeys(node for node, _ in self._outputs)
+        entries = [entry for node in nodes for entry in node.inputs]
+        return Symbol(entries, [version for node in nodes for version in node.versions]) if entries else None
 
     @property
     def num_outputs(self) -> int:
@@ -109,11 +113,11 @@ class Symbol(Arithmetic):
         return len(self._outputs)
 
     def __iter__(self) -> Iterator[Symbol]:
-        return (Symbol([entry]) for entry in self._outputs)
+        return (self[place] for place in range(len(self._outputs)))
 
     def __getitem__(self, index: int | str | slice) -> Symbol:
         if isinstance(index, slice):
-            return Symbol(self._outputs[index])
+            return Symbol(self._outputs[index], self._versions[index])
         if isinstance(index, str):
             places = [place for place, name in enumerate(self.list_outputs()) if name == index]
             if len(places) != 1:
@@ -123,7 +127,7 @@ class Symbol(Arithmetic):
         expect("index", index, Integral, "the number of an output, its name, or a slice")
         if not -len(self._outputs) <= index < len(self._outputs):
             raise IndexError(f"output {index} of a symbol with {len(self._outputs)}")
-        return Symbol([self._outputs[index]])
+        return Symbol([self._outputs[index]], [self._versions[index]])
 
     def __repr__(self) -> str:
         if self.name is not None:
@@ -134,7 +138,7 @@ class Symbol(Arithmetic):
         raise NotImplementedError("a Symbol has no truth value; it has no data yet")
 
     def __copy__(self) -> Symbol:
-        return Symbol(self._outputs)
+        return Symbol(self._outputs, self._versions)
 
     def __deepcopy__(self, memo: Any) -> Symbol:
         return self._rebuilt({})
@@ -167,10 +171,12 @@ class Symbol(Arithmetic):
 
         for node in in_order(self._outputs):
             if node not in replaced:
-                copied = Node(node.op, node.name, node.attrs, [entry(e) for e in node.inputs], node.parsed)
-                copied.subgraphs = node.subgraphs
-                new[id(node)] = copied
-        return Symbol([entry(e) for e in self._outputs])
+                new[id(node)] = node.copied([entry(e) for e in node.inputs])
+        result = Symbol([entry(e) for e in self._outputs], self._versions)
+        if replaced:
+            for node in new.values():
+                node.note_writing()
+        return result
 
     # attributes
 
