@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from typing import Annotated, Any, Literal
@@ -9,6 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from . import __version__
+from ._inspection import inspect_file, to_text
 from ._language_model.sampling import Writer
 from ._language_model.settings import LARGEST_SEED, ModelSettings, TrainingSettings
 from ._language_model.training import Interrupted, Training, resume, start
@@ -17,7 +19,7 @@ from .context import Context, num_gpus
 
 app = typer.Typer(
     name="rennet",
-    help="MXNet's recurrent networks on PyTorch: train a language model and write text with it.",
+    help="MXNet's recurrent networks on PyTorch: train a language model, write text with it, look into files.",
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -207,6 +209,52 @@ def sample(
     writer = Writer(prefix, epoch, lines, _context(device))
     for line in writer.write(prime, temperature, longest, seed):
         typer.echo(line)
+
+
+def _shapes(given: list[str]) -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {}
+    for each in given:
+        name, equals, sizes = each.partition("=")
+        parts = [part for part in sizes.split(",") if part]
+        if not name or not equals or not parts or not all(part.strip().isdecimal() for part in parts):
+            raise ArgumentError(f"--shape: expected a name and sizes, such as data=32,10; got {each!r}")
+        shapes[name] = tuple(map(int, parts))
+    return shapes
+
+
+@app.command()
+def inspect(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Files of arrays, graphs or states.")],
+    shape: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=N,N", help="Shape of a graph's input, to see what would be fused; repeatable."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="A list for machines, one object for each file.")] = False,
+) -> None:
+    """Say what is in files: .params, -symbol.json, .states, a checkpoint of `rennet train`, .npz, safetensors.
+
+    Kinds are told apart by content. Nothing in a file is run. A file that cannot be read is one line on standard error
+    (with --json, an object with "error"), and the exit code is 2; the others are shown all the same.
+    """
+    shapes = _shapes(shape or [])
+    found: list[dict[str, Any]] = []
+    failed = False
+    for file in files:
+        try:
+            found.append(inspect_file(file, shapes))
+        except (MXNetError, OSError) as error:
+            failed = True
+            message = " ".join(str(error).split())
+            found.append({"file": file, "error": message})
+            if not as_json:
+                typer.echo(f"rennet: {message}", err=True)
+            continue
+        if not as_json:
+            typer.echo(to_text(found[-1]))
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False, indent=1))
+    if failed:
+        raise typer.Exit(2)
 
 
 _UsageError: Any = typer.BadParameter.__bases__[0]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from ._formats.atomic import write_atomic
+from ._formats.checksum import read_verified
 from .base import ArgumentError, MXNetError, NotSupportedError, ShapeError, one_of
 from .context import cpu
 from .ndarray import NDArray
@@ -214,9 +214,9 @@ class KVStore:
         FormatError
             The file is damaged, or of another kind of optimizer.
         NotSupportedError
-            It is a pickle, as MXNet writes.
+            It is MXNet's, and holds something else than arrays, plain values and optimizers of MXNet's.
         """
-        self._own_updater().set_states(Path(fname).read_bytes())
+        self._own_updater().set_states(read_verified(fname))
 
     def _barrier(self) -> None:
         """Wait for all workers: done at once, as there are no others."""

@@ -34,6 +34,9 @@ DENSE_LIMIT = 1 << 30
 _V1, _V2, _V3 = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
 _DENSE, _ROW_SPARSE, _CSR, _UNDEFINED = 0, 1, 2, -1
 _UNKNOWN = -1
+_GENERATIONS = {_V1: 1, _V2: 2, _V3: 3}
+_STORAGES = {_ROW_SPARSE: "row_sparse", _CSR: "csr"}
+_MAKE_DENSE = "rennet's arrays are dense: nd.load(..., dense=True) makes sparse ones dense."
 _MAX_BYTES = 1 << 62
 _INDEX_CODES = (4, 6)
 
@@ -50,18 +53,27 @@ class Record:
         MXNet's number for the element type.
     device_type, device_id : int
         Where the array lived when it was written: 1 CPU, 2 GPU, 3 pinned, 5 shared. Information only.
+    generation : int
+        Which of the generations above it was read from; 2 is written.
+    storage : str
+        ``'dense'``, or what the array was before it was made dense: ``'row_sparse'`` or ``'csr'``.
     """
 
     array: np.ndarray[Any, Any] | None
     type_code: int
     device_type: int = 1
     device_id: int = 0
+    generation: int = 2
+    storage: str = "dense"
 
 
 class RecordReader:
-    """Reads one record after another from `source`; sparse ones come out dense, within `dense_limit` bytes."""
+    """Reads one record after another from `source`.
 
-    def __init__(self, source: ByteSource, dense_limit: int = DENSE_LIMIT) -> None:
+    Sparse ones come out dense, within `dense_limit` bytes; a limit of None refuses them.
+    """
+
+    def __init__(self, source: ByteSource, dense_limit: int | None = DENSE_LIMIT) -> None:
         self._source = source
         self._dense_left = dense_limit
 
@@ -78,12 +90,15 @@ class RecordReader:
             elif storage not in (_DENSE, _UNDEFINED):
                 known = "0 (dense), 1 (row_sparse) or 2 (csr)" if word == _V2 else "0 (dense)"
                 raise source.error("storage type", known, str(storage))
+            if storage in _STORAGES and self._dense_left is None:
+                raise source.error("storage type", "a dense array", _STORAGES[storage], _MAKE_DENSE)
         if word in (_V1, _V2, _V3):
             shape = self._shape("shape", lowest=_UNKNOWN if word == _V3 else 0)
         else:
             shape = self._legacy_shape(word)
+        generation = _GENERATIONS.get(word, 0)
         if _UNKNOWN in shape or (not shape and word != _V3):
-            return Record(None, 0)
+            return Record(None, 0, generation=generation)
         if storage == _UNDEFINED:
             raise source.error("storage type", "0, 1 or 2 for an array that has a shape", "-1 (undefined)")
         device_type, device_id = source.unpack("<ii", "device")
@@ -92,7 +107,7 @@ class RecordReader:
             array = self._array(kind, shape, "data")
         else:
             array = self._sparse(kind, shape, stored, storage)
-        return Record(array, kind.code, device_type, device_id)
+        return Record(array, kind.code, device_type, device_id, generation, _STORAGES.get(storage, "dense"))
 
     def _legacy_shape(self, ndim: int) -> tuple[int, ...]:
         if ndim > MAX_NDIM:
@@ -157,6 +172,7 @@ class RecordReader:
 
     def _charge(self, extra: int, shape: tuple[int, ...]) -> None:
         """Take `extra` bytes off what sparse records may grow by."""
+        assert self._dense_left is not None  # otherwise the record was refused before
         if extra > self._dense_left:
             raise self._source.error(
                 "shape",
@@ -167,7 +183,7 @@ class RecordReader:
         self._dense_left -= max(extra, 0)
 
 
-def read_record(source: Readable, *, strict: bool = True, dense_limit: int = DENSE_LIMIT) -> Record:
+def read_record(source: Readable, *, strict: bool = True, dense_limit: int | None = DENSE_LIMIT) -> Record:
     """Read a single record without a container, as pickled NDArrays hold it.
 
     Parameters
@@ -176,8 +192,8 @@ def read_record(source: Readable, *, strict: bool = True, dense_limit: int = DEN
         Where the record begins.
     strict : bool
         Whether bytes after the record are an error (default) or a warning.
-    dense_limit : int
-        Bytes that a sparse record may take beyond those stored.
+    dense_limit : int or None
+        Bytes that a sparse record may take beyond those stored; None refuses sparse records.
 
     Raises
     ------

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import secrets
 import stat
 from collections.abc import Iterable
 from pathlib import Path
 
+from .checksum import has_checksum, sidecar
+
 __all__ = ["write_atomic"]
 
 Chunk = bytes | bytearray | memoryview
 
 
-def write_atomic(path: str | os.PathLike[str], data: bytes | Iterable[Chunk]) -> None:
+def write_atomic(path: str | os.PathLike[str], data: bytes | Iterable[Chunk], checksum: bool = False) -> None:
     """Write `data` to `path` by way of a temporary file in the same directory.
 
     The temporary file is flushed, synced and renamed over `path`, and the directory is synced. A file that is replaced
@@ -27,6 +30,9 @@ def write_atomic(path: str | os.PathLike[str], data: bytes | Iterable[Chunk]) ->
         Where the file shall be.
     data : bytes, or iterable of bytes
         The content, whole or in chunks; chunks are written as they come.
+    checksum : bool
+        Whether to write a checksum beside the file (see `checksum`). One that is there already is renewed in any
+        case; it goes before the file comes, so that no crash leaves a checksum of another file.
 
     Raises
     ------
@@ -42,20 +48,28 @@ def write_atomic(path: str | os.PathLike[str], data: bytes | Iterable[Chunk]) ->
         return
     # The name says nothing of the target's, which may be as long as a name can be.
     temporary = target.with_name(f".{secrets.token_hex(8)}.rennet-tmp")
+    digest = hashlib.sha256() if checksum or has_checksum(target) else None
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     descriptor = os.open(temporary, flags, 0o666)
     try:
         with os.fdopen(descriptor, "wb") as stream:
-            stream.writelines(chunks)
+            for chunk in chunks:
+                stream.write(chunk)
+                if digest is not None:
+                    digest.update(chunk)
             stream.flush()
             os.fsync(stream.fileno())
         if mode is not None:
             temporary.chmod(stat.S_IMODE(mode))
+        if digest is not None:
+            sidecar(target).unlink(missing_ok=True)
         temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     _sync_directory(target.parent)
+    if digest is not None:
+        write_atomic(sidecar(target), f"{digest.hexdigest()}  {target.name}\n".encode())
 
 
 def _mode(path: Path) -> int | None:

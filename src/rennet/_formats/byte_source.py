@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from ..base import ArgumentError, FormatError
+from .checksum import verify
 from .objections import object_to
 
 __all__ = ["ByteSource", "Readable", "open_source"]
@@ -30,6 +32,11 @@ class _Buffer:
     def __len__(self) -> int:
         return len(self._rest)
 
+    @property
+    def rest(self) -> memoryview:
+        """What has not been read."""
+        return self._rest
+
     def readinto(self, view: memoryview, /) -> int:
         count = min(len(view), len(self._rest))
         view[:count] = self._rest[:count]
@@ -49,6 +56,7 @@ class ByteSource:
         self.name = name
         self.strict = strict
         self.offset = 0
+        self._ahead = b""
 
     @property
     def left(self) -> int:
@@ -68,10 +76,35 @@ class ByteSource:
         if count > self.left:
             raise self.error(field, f"{count} more bytes", f"{self.left}", "The file is truncated or damaged.")
 
+    def peek(self, count: int) -> bytes:
+        """The next bytes, which stay to be read: `count` of them, or as many as there are."""
+        missing = min(count, self.left) - len(self._ahead)
+        while missing > 0:
+            more = bytearray(missing)
+            got = self._stream.readinto(memoryview(more))
+            if not got:
+                break
+            self._ahead += more[:got]
+            missing -= got
+        return self._ahead[:count]
+
+    def rest(self) -> BinaryIO:
+        """What is left as a stream that can be moved about in; nothing can be read from here afterwards.
+
+        A file is handed over itself, standing where reading stopped.
+        """
+        stream: Any = self._stream
+        if isinstance(stream, _Buffer):
+            return io.BytesIO(self._ahead + stream.rest if self._ahead else stream.rest)
+        stream.seek(-len(self._ahead), os.SEEK_CUR)
+        return stream
+
     def fill(self, view: memoryview, field: str) -> None:
         """Read exactly as many bytes as `view` has."""
         self.require(len(view), field)
-        done = 0
+        done = min(len(view), len(self._ahead))
+        view[:done] = self._ahead[:done]
+        self._ahead = self._ahead[done:]
         while done < len(view):
             count = self._stream.readinto(view[done:])
             if not count:
@@ -100,12 +133,14 @@ class ByteSource:
 def open_source(source: Readable, strict: bool = True) -> Iterator[ByteSource]:
     """Open a path, bytes, or a binary stream from where it stands, for reading.
 
-    A stream that does not know its own size is read to its end first.
+    A stream that does not know its own size is read to its end first. A file with a checksum beside it is verified.
     """
     if isinstance(source, bytes | bytearray | memoryview):
         buffer = _Buffer(source)
         yield ByteSource(buffer, len(buffer), "<bytes>", strict)
     elif isinstance(source, str | os.PathLike):
+        if Path(source).is_file():  # what is read from a pipe can be read once only
+            verify(source)
         with Path(source).open("rb") as stream:
             yield _from_stream(stream, os.fspath(source), strict)
     elif hasattr(source, "read"):

@@ -18,7 +18,16 @@ from .array_record import DENSE_LIMIT, Record, RecordReader, dump_record, read_r
 from .atomic import write_atomic
 from .byte_source import ByteSource, Readable, open_source
 
-__all__ = ["Record", "dump_params", "dump_record", "params_chunks", "read_params", "read_record", "write_params"]
+__all__ = [
+    "Record",
+    "dump_params",
+    "dump_record",
+    "params_chunks",
+    "read_opened",
+    "read_params",
+    "read_record",
+    "write_params",
+]
 
 MAX_ARRAYS = 1 << 20
 MAX_NAME_BYTES = 1 << 16
@@ -35,7 +44,7 @@ _OTHER_FORMATS = {
 
 
 def read_params(
-    source: Readable, *, strict: bool = True, dense_limit: int = DENSE_LIMIT
+    source: Readable, *, strict: bool = True, dense_limit: int | None = DENSE_LIMIT
 ) -> tuple[list[str], list[Record]]:
     """Read a ``.params`` file of any generation.
 
@@ -45,8 +54,8 @@ def read_params(
         A stream is read from where it stands to its end.
     strict : bool
         Whether bytes after the end and names that occur twice are errors (default) or warnings.
-    dense_limit : int
-        Bytes that sparse records together may take beyond those stored, once they are dense.
+    dense_limit : int or None
+        Bytes that sparse records together may take beyond those stored, once they are dense; None refuses them.
 
     Returns
     -------
@@ -68,12 +77,17 @@ def read_params(
     (['arg:w'], array([[1., 2.]], dtype=float32))
     """
     with open_source(source, strict) as opened:
-        _read_magic(opened)
-        count = _count(opened, "number of arrays", _SMALLEST_RECORD)
-        reader = RecordReader(opened, dense_limit)
-        records = [reader.read() for _ in range(count)]
-        names = _read_names(opened, count)
-        opened.expect_end()
+        return read_opened(opened, dense_limit)
+
+
+def read_opened(source: ByteSource, dense_limit: int | None) -> tuple[list[str], list[Record]]:
+    """As `read_params`, from what is open already."""
+    _read_magic(source)
+    count = _count(source, "number of arrays", _SMALLEST_RECORD)
+    reader = RecordReader(source, dense_limit)
+    records = [reader.read() for _ in range(count)]
+    names = _read_names(source, count)
+    source.expect_end()
     return names, records
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 
+from ..base import FormatError, MXNetError
 from .graph_record import CURRENT_VERSION, VARIABLE, Entry, GraphRecord, NodeRecord
 
 __all__ = ["InputNames", "upgrade_graph"]
@@ -29,7 +30,7 @@ _DEFAULT_INIT = {
 }
 
 
-def upgrade_graph(graph: GraphRecord, input_names: InputNames | None = None) -> GraphRecord:
+def upgrade_graph(graph: GraphRecord, input_names: InputNames | None = None, source: str = "<graph>") -> GraphRecord:
     """Bring `graph` to version 1.9.1, without changing it; one of that version is returned as it is.
 
     Warns, and does nothing more, if a newer MXNet wrote it. Graphs within nodes came later than all that changed.
@@ -41,6 +42,13 @@ def upgrade_graph(graph: GraphRecord, input_names: InputNames | None = None) -> 
     input_names : callable, optional
         Names all inputs of an operator, given its name in the file and its attributes. Without it, attributes that
         mean an input stay where they are, and inputs that have no node stay missing.
+    source : str
+        What errors call the graph.
+
+    Raises
+    ------
+    FormatError
+        `input_names` does not know an operator, or what its attributes mean.
 
     Examples
     --------
@@ -63,7 +71,7 @@ def upgrade_graph(graph: GraphRecord, input_names: InputNames | None = None) -> 
         node = NodeRecord(old.op, old.name, _own_keys(old.attrs), inputs, old.subgraphs, old.num_outputs)
         if not node.is_variable:
             if input_names is not None:
-                _mend_inputs(node, nodes, version, input_names)
+                _mend_inputs(node, nodes, version, input_names, source)
             if version < 904:
                 _set_default_init(node, nodes)
             if version < 905 and node.op in ("argmax", "argmin") and node.attrs.get("axis") == "-1":
@@ -80,13 +88,17 @@ def _own_keys(attrs: Mapping[str, str]) -> dict[str, str]:
     return kept | {f"__{key}__": attrs[key] for key in _HIDDEN_KEYS if key in attrs}
 
 
-def _mend_inputs(node: NodeRecord, nodes: list[NodeRecord], version: int, input_names: InputNames) -> None:
+def _mend_inputs(node: NodeRecord, nodes: list[NodeRecord], version: int, input_names: InputNames, source: str) -> None:
     """Add the inputs that `node` lacks to it and to `nodes`, and give its inputs the attributes that mean them."""
     meant = {key: hidden for key in node.attrs for hidden in _HIDDEN_KEYS if key.endswith(f"_{hidden}")}
     if version >= 900 and not meant:
         return
     own = {key: value for key, value in node.attrs.items() if key not in meant}
-    names = list(input_names(node.op, own))
+    try:
+        names = list(input_names(node.op, own))
+    except MXNetError as error:
+        where = f"node {node.name!r}"
+        raise FormatError(source, where, "attributes", f"those of {node.op}", str(error)) from error
     if version < 900:
         for name in names[len(node.inputs) :]:
             node.inputs.append(Entry(len(nodes)))

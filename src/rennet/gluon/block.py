@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import ndarray
+from .._mismatch import likely_cause, sentence
 from ..base import ArgumentError, NotSupportedError
 from ..context import Context
 from ..ndarray import NDArray
@@ -254,12 +255,13 @@ class Block:
             prefix = "" if any(name in full for name in loaded) else self.prefix
             full.load_dict(loaded, ctx, allow_missing, ignore_extra, prefix, filename, cast_dtype, dtype_source)
             return
+        cause = sentence(likely_cause(dict.fromkeys(parameters), dict.fromkeys(loaded)))
         if not allow_missing:
             for names in _by_parameter(parameters):
                 if not any(name in loaded for name in names):
                     raise ArgumentError(
                         f"Parameter {names[0]!r} is missing in {where}, which contains parameters: {brief(loaded)}. "
-                        "Set allow_missing=True to ignore missing parameters."
+                        f"Set allow_missing=True to ignore missing parameters{cause or '.'}"
                     )
         for name, value in loaded.items():
             if name in parameters:
@@ -267,7 +269,7 @@ class Block:
             elif not ignore_extra:
                 raise ArgumentError(
                     f"Parameter {name!r} loaded from {where} is not present in Block, which contains parameters "
-                    f"{brief(parameters)}. Set ignore_extra=True to ignore."
+                    f"{brief(parameters)}. Set ignore_extra=True to ignore{cause or '.'}"
                 )
 
     def save_params(self, filename: str | os.PathLike[str]) -> None:

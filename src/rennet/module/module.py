@@ -6,11 +6,11 @@ import logging
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from .. import optimizer as opt
 from .._formats.atomic import write_atomic
+from .._formats.checksum import read_verified
 from ..base import ArgumentError, MXNetError, NotSupportedError, expect, expect_call, expect_names, expect_number
 from ..context import Context, cpu
 from ..io import DataBatch, DataDesc
@@ -503,4 +503,4 @@ class Module(BaseModule):
 
     def load_optimizer_states(self, fname: str | os.PathLike[str]) -> None:
         """Read the optimizer's states from a file."""
-        self.set_optimizer_states(Path(fname).read_bytes())
+        self.set_optimizer_states(read_verified(fname))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from .._mismatch import describe_mismatch, likely_cause, sentence
 from ..base import ArgumentError, expect, expect_call
 from ..context import Context, cpu
 from ..executor import Pool
@@ -88,16 +89,22 @@ class Parameters:
             expect_call("init_params: initializer", initializer, "mx.init.create(name) makes an initializer")
         for what, values in (("arg_params", arg_params), ("aux_params", aux_params)):
             expect(what, values, Mapping | None, "a dict of NDArrays by name")
+        names = list(names)
         plan = []
         for name in names:
             arrays, given = (self.args, arg_params) if name in self.args else (self.aux, aux_params)
             value = None if given is None else given.get(name)
             if value is not None:
-                _check_shape(name, arrays[name], value)
+                expect(f"parameter {name}", value, NDArray, "an NDArray")
+                if tuple(value.shape) != tuple(arrays[name].shape):
+                    raise ArgumentError(
+                        f"parameter {name}: expected shape {arrays[name].shape}, got {value.shape}; "
+                        f"are these the parameters of this network?{self._mismatch(names, arg_params, aux_params)}"
+                    )
             elif given is not None and not allow_missing:
                 raise ArgumentError(
                     f"parameter {name} is missing from the given ones ({', '.join(sorted(given)) or 'none'}); "
-                    "pass allow_missing=True to initialise it"
+                    f"pass allow_missing=True to initialise it{self._mismatch(names, arg_params, aux_params)}"
                 )
             elif initializer is None and name not in self.filled:
                 raise ArgumentError(f"parameter {name} has no value yet: give one, or an initializer")
@@ -109,6 +116,11 @@ class Parameters:
                 initializer(InitDesc(name, self._attributes.get(name), initializer), array)
             self.filled.add(name)
         self.spread(states=True)
+
+    def _mismatch(self, names: Iterable[str], *given: Params | None) -> str:
+        expected = {name: (self.args if name in self.args else self.aux)[name].shape for name in names}
+        found = {name: _shape(each) for some in given if some is not None for name, each in some.items()}
+        return sentence(describe_mismatch(expected, found))
 
     def spread(self, states: bool = False) -> None:
         """Copy the first device's parameters to the devices that have their own, and with `states` its states too."""
@@ -137,20 +149,18 @@ class Parameters:
         return NDArray((total / len(self.pools)).to(first.tensor.dtype), first.context)
 
 
-def _check_shape(name: str, array: NDArray, value: NDArray) -> None:
-    expect(f"parameter {name}", value, NDArray, "an NDArray")
-    if tuple(value.shape) != tuple(array.shape):
-        raise ArgumentError(
-            f"parameter {name}: expected shape {array.shape}, got {value.shape}; "
-            "are these the parameters of this network?"
-        )
+def _shape(array: Any) -> tuple[int, ...] | None:
+    return tuple(array.shape) if isinstance(array, NDArray) else None
 
 
 def refuse_extra(given: Params | None, names: Iterable[str], what: str, mend: str) -> None:
     """An error if `given` has names that are not among `names`."""
     expect(what, given, Mapping | None, "a dict of NDArrays by name")
+    names = list(names)
     extra = sorted(set(given or ()) - set(names))
     if extra:
+        found = {name: _shape(each) for name, each in (given or {}).items()}
+        cause = sentence(likely_cause(dict.fromkeys(names), found))
         raise ArgumentError(
-            f"{what}: {', '.join(extra)} are not in this network, which has {', '.join(names) or 'none'}; {mend}"
+            f"{what}: {', '.join(extra)} are not in this network, which has {', '.join(names) or 'none'}; {mend}{cause}"
         )

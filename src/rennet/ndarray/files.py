@@ -42,6 +42,7 @@ def save(
     fname: str | os.PathLike[str],
     data: NDArray | Sequence[NDArray] | Mapping[str, NDArray],
     container: str = "params",
+    checksum: bool = False,
 ) -> None:
     """Write arrays to a file, whole or not at all; the same arrays give the same bytes.
 
@@ -54,6 +55,9 @@ def save(
     container : {'params', 'npz', 'safetensors'}
         MXNet's own, which real MXNet reads; NumPy's, which has no bfloat16 and calls a list's arrays ``arr_0`` and so
         on; or safetensors, which needs names.
+    checksum : bool
+        Whether to write a checksum to ``NAME.sha256`` beside it, which `load` verifies. One that is there already is
+        renewed in any case.
     """
     if isinstance(data, NDArray):
         data = [data]
@@ -63,7 +67,7 @@ def save(
         if not isinstance(array, NDArray):
             label = names[place] if names else place
             raise ArgumentError(f"save: entry {label!r}: expected an NDArray, got {type(array).__name__}")
-    write_arrays(fname, names, [to_record(array) for array in arrays], container)
+    write_arrays(fname, names, [to_record(array) for array in arrays], container, checksum)
 
 
 def _assemble(content: Content) -> Any:

@@ -17,6 +17,9 @@ A state is ``{"array": name}``, ``{"tuple": [...]}``, ``{"list": [...]}`` or ``{
 text. The arrays follow, named ``state:<index>:<path through tuples and lists, dotted>``. ``numbers`` and ``scheduler``
 hold the plain attributes of the optimizer and its scheduler if ``dump_optimizer`` was asked for; attributes of other
 kinds (graphs, functions) stay as they are in the optimizer that reads the file.
+
+`Updater.set_states` takes MXNet's files too, which are pickles: `mxnet_states` follows one without running it, and
+`taking_up` arranges what is in it.
 """
 
 from __future__ import annotations
