@@ -13,8 +13,8 @@ from oracle.client import Oracle
 from rennet.base import ArgumentError, MXNetError
 from rennet.io import DataBatch, DataDesc
 from rennet.module import Module
-from rennet.module.rows import slices
 from rennet.module.parameters import Parameters
+from rennet.module.rows import slices
 from same_script import random_arrays, run_here
 
 from .classifier import CPUS, batch, bound, train

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .. import autograd
+from ..autograd.scopes import RecordingStateScope
 from ..base import ArgumentError, MXNetError, NotSupportedError
 from ..ndarray import NDArray
 from .block import Block, _indented
@@ -82,7 +82,7 @@ class BlockModule(nn.Module):
             for parameter, owner, name in self._pairs:
                 scopes.enter_context(parameter._standing_in(getattr(owner, name)))
             recording = torch.is_grad_enabled()
-            scopes.enter_context(autograd._RecordingStateScope(recording, self.training))
+            scopes.enter_context(RecordingStateScope(recording, self.training))
             result = self.block(*(_wrapped(arg) for arg in args))
         return _unwrapped(result)
 
