@@ -82,7 +82,9 @@ def train(
     layers: Annotated[int, typer.Option(min=1, metavar="N", help="Layers.")] = _MODEL.layers,
     hidden: Annotated[int, typer.Option(min=1, metavar="N", help="Units of each layer.")] = _MODEL.hidden,
     embed: Annotated[int, typer.Option(min=1, metavar="N", help="Width of the embedding.")] = _MODEL.embed,
-    dropout: Annotated[float, typer.Option(metavar="RATE", help="Dropout between layers, in [0, 1).")] = _MODEL.dropout,
+    dropout: Annotated[
+        float, typer.Option(metavar="RATE", help="Dropout between layers, in [0, 1); none with one layer.")
+    ] = _MODEL.dropout,
     bidirectional: Annotated[
         bool, typer.Option("--bidirectional", help="Refused: it would see the token that is to be predicted.")
     ] = False,

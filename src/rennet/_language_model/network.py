@@ -16,7 +16,9 @@ PADDING_ID = 0
 
 def cells_of(model: ModelSettings, fused: bool | None = None) -> BaseRNNCell:
     """The recurrent part: a fused cell, or the stack of plain cells that has the same parameters."""
-    cell = FusedRNNCell(model.hidden, model.layers, model.cells, dropout=model.dropout)
+    # between one layer and nothing there is nothing to drop
+    dropout = model.dropout if model.layers > 1 else 0.0
+    cell = FusedRNNCell(model.hidden, model.layers, model.cells, dropout=dropout)
     return cell if (model.fused if fused is None else fused) else cell.unfuse()
 
 
