@@ -33,7 +33,7 @@ class Executor:
     arg_arrays, grad_arrays, aux_arrays : list
         The same in the symbol's order.
     outputs : list of NDArray
-        Results of the last `forward`.
+        Results of the last `forward`, always in the same arrays; zeros before the first.
     """
 
     def __init__(
@@ -48,7 +48,8 @@ class Executor:
     ) -> None:
         self._symbol, self._ctx, self._grad_req = symbol, ctx, grad_req
         self.arg_dict, self.grad_dict, self.aux_dict = args, grads, aux
-        self.outputs: list[NDArray] = []
+        self._output_shapes = [shapes.of(*entry) for entry in symbol._outputs]
+        self._outputs: list[NDArray] = []
         self._program = Program(symbol, shapes, ctx.torch_device, flags.fusing)
         states = auxiliary(shapes.nodes)
         self._places = [
@@ -58,6 +59,8 @@ class Executor:
         ]
         self._heads: list[Tensor] | None = None
         self._leaves: dict[str, Tensor] = {}
+        self._ran: tuple[bool, Tensor] | None = None
+        """Whether the last `forward` was training, and where the random numbers stood when it began."""
         self._watch: Watch | None = None
 
     @property
@@ -76,6 +79,23 @@ class Executor:
         return [self.aux_dict[name] for name in self._symbol.list_auxiliary_states()]
 
     @property
+    def has_run(self) -> bool:
+        """Whether there was a `forward`."""
+        return self._ran is not None
+
+    @property
+    def outputs(self) -> list[NDArray]:
+        """Results of the last `forward`."""
+        if not self._outputs:
+            given = {name: array.dtype for name, array in {**self.arg_dict, **self.aux_dict}.items()}
+            types = types_of(self._symbol, given)
+            for (node, index), shape in zip(self._symbol._outputs, self._output_shapes, strict=True):
+                kind = types[id(node), index].torch
+                zeros = torch.zeros(to_public(shape), dtype=kind, device=self._ctx.torch_device)
+                self._outputs.append(NDArray(zeros, self._ctx))
+        return self._outputs
+
+    @property
     def output_dict(self) -> dict[str, NDArray]:
         """Results of the last `forward` by name."""
         return dict(zip(self._symbol.list_outputs(), self.outputs, strict=False))
@@ -92,7 +112,8 @@ class Executor:
         Parameters
         ----------
         is_train : bool
-            Whether operators behave as in training, and whether `backward` may follow.
+            Whether operators behave as in training. `backward` may follow either way; after training it need not
+            compute anything again.
         **kwargs : NDArray
             New values for some arguments, copied into their arrays first.
         """
@@ -102,21 +123,43 @@ class Executor:
             if tuple(value.shape) != self.arg_dict[name].shape:
                 raise ShapeError(f"forward: {name}: expected {self.arg_dict[name].shape}, got {tuple(value.shape)}")
             self.arg_dict[name][:] = value
+        self._ran = is_train, torch.get_rng_state()
+        results = self._compute(is_train, differentiable=is_train)
+        self._heads = results if is_train else None
+        for array, result in zip(self.outputs, results, strict=True):
+            array._tensor = result.detach()
+        return self.outputs
+
+    def _compute(self, is_train: bool, differentiable: bool) -> list[Tensor]:
         self._leaves = {}
         values: dict[int, Tensor] = {}
         for place, arrays, name in self._places:
             tensor = arrays[name].tensor.detach()
             wanted = arrays is self.arg_dict and self._grad_req.get(name, "null") != "null"
-            if is_train and wanted and tensor.is_floating_point():  # of whole numbers the gradient is zero
+            if differentiable and wanted and tensor.is_floating_point():  # of whole numbers the gradient is zero
                 # a name that stands twice in an old file is one parameter
                 tensor = self._leaves.setdefault(name, tensor.requires_grad_())
             values[place] = tensor
-        with torch.set_grad_enabled(is_train and bool(self._leaves)):
+        with torch.set_grad_enabled(differentiable and bool(self._leaves)):
             program = self._program if self._watch is None else self._watch.program
-            results = program.run(values, is_train, self._watch)
-        self._heads = results if is_train else None
-        self.outputs = [NDArray(result.detach(), self._ctx) for result in results]
-        return self.outputs
+            return program.run(values, is_train, self._watch)
+
+    def _computed_again(self) -> list[Tensor]:
+        """What the last `forward` computed, to go backwards from: the same random numbers, the same states after it."""
+        if self._ran is None:
+            raise MXNetError("backward: expected a forward before it; there was none")
+        is_train, random = self._ran
+        states = [(array, array.tensor.clone()) for array in self.aux_dict.values()]
+        now, watch = torch.get_rng_state(), self._watch
+        try:
+            torch.set_rng_state(random)
+            self._watch = None
+            return self._compute(is_train, differentiable=True)
+        finally:
+            torch.set_rng_state(now)
+            self._watch = watch
+            for array, before in states:
+                array.tensor.copy_(before)
 
     def backward(self, out_grads: Any = None, is_train: bool = True) -> None:
         """Compute the gradients and write or add them to `grad_dict`, as asked at binding.
@@ -129,7 +172,8 @@ class Executor:
             Accepted for MXNet's sake; operators go backwards in the mode in which they ran.
         """
         if self._heads is None:
-            raise MXNetError("backward: expected a forward(is_train=True) before it; there was none since the last one")
+            # after a forward that was no training, or a second time
+            self._heads = self._computed_again()
         given = [out_grads] if isinstance(out_grads, NDArray) else out_grads
         if given is not None and len(given) != len(self._heads):
             raise ArgumentError(f"backward: expected {len(self._heads)} output gradients, got {len(given)}")

@@ -10,9 +10,11 @@ import pytest
 import torch
 
 import rennet as mx
+from differential import assert_all_close
 from oracle.client import Oracle
 from rennet.base import ArgumentError, FormatError, MXNetError, NotSupportedError
 from rennet.gluon import Parameter, Trainer, nn
+from same_script import run_here
 
 from .script import PRELUDE, assert_same, here
 
@@ -391,3 +393,24 @@ def test_messages(tmp_path: Path) -> None:
         _step(Trainer([split], "sgd", kvstore=None), split)
     with pytest.raises(MXNetError, match=r"allreduce_grads\(\) has no meaning"):
         Trainer([split], "sgd", update_on_kvstore=True).allreduce_grads()
+
+
+def test_gradients_on_several_devices_stay_each_devices_own(oracle: Oracle) -> None:
+    """By default the store adds up and updates, as in MXNet: gradients that are added to keep what they were."""
+    source = """
+net = mx.gluon.nn.Dense(1, in_units=1, use_bias=False)
+net.initialize(mx.init.One(), ctx=[mx.cpu(0), mx.cpu(1)])
+net.weight.grad_req = "add"
+trainer = mx.gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.1})
+for _ in range(3):
+    with mx.autograd.record():
+        losses = [net(mx.nd.ones((1, 1), ctx=mx.cpu(i)) * (i + 1)) for i in (0, 1)]
+    for loss in losses:
+        loss.backward()
+    trainer.step(1)
+values = [each.asnumpy() for each in net.weight.list_data()]
+gradients = [each.asnumpy() for each in net.weight.list_grad()]
+"""
+    ours, theirs = (run(source, ["values", "gradients"]) for run in (run_here, oracle.build))
+    for key in ("values", "gradients"):
+        assert_all_close(ours[key], theirs[key], 1e-5, key)

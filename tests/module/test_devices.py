@@ -150,3 +150,29 @@ def test_gradients_by_parameter_and_device() -> None:
     assert [[each.shape for each in arrays] for arrays in group.param_arrays] == [[(2, 3)] * 2, [(2,)] * 2]
     assert [each.asnumpy().tolist() for each in group.grad_arrays[1]] == [[2, 2], [2, 2]]
     assert group.aux_arrays == []
+
+
+def test_devices_agree_after_an_epoch(oracle: Oracle) -> None:
+    """Moving statistics are each device's own during an epoch, and their mean from its end on, as it is saved."""
+    source = """
+data = mx.sym.Variable("data")
+hidden = mx.sym.BatchNorm(mx.sym.FullyConnected(data, num_hidden=5, name="first"), name="norm", fix_gamma=False)
+net = mx.sym.SoftmaxOutput(mx.sym.FullyConnected(hidden, num_hidden=3, name="second"), name="softmax")
+module = mx.mod.Module(net, context=[mx.cpu(0), mx.cpu(1)])
+batches = mx.io.NDArrayIter(inputs, labels, 7, last_batch_handle="discard")
+module.bind(batches.provide_data, batches.provide_label)
+module.init_params(arg_params={name: mx.nd.array(value) for name, value in given.items()}, aux_params={
+    "norm_moving_mean": mx.nd.zeros((5,)), "norm_moving_var": mx.nd.ones((5,))})
+module.fit(batches, num_epoch=2, optimizer="sgd", optimizer_params={"learning_rate": 0.1})
+states = [[each.asnumpy() for each in arrays] for arrays in module._exec_group.aux_arrays]
+score = dict(module.score(batches, "ce"))
+"""
+    shapes = {"first_weight": (5, 4), "first_bias": (5,), "norm_gamma": (5,), "norm_beta": (5,)}
+    given = random_arrays({**shapes, "second_weight": (3, 5), "second_bias": (3,)})
+    rng = np.random.default_rng(0)
+    inputs = {"given": given, "inputs": rng.normal(size=(28, 4)).astype(np.float32), "labels": np.arange(28.0) % 3}
+    ours, theirs = (run(source, ["states", "score"], inputs) for run in (run_here, oracle.build))
+    for mine, reference in zip(ours["states"], theirs["states"], strict=True):
+        assert_all_close(mine, reference, 1e-5, "moving statistics")
+        assert (mine[0] == mine[1]).all()
+    assert ours["score"]["cross-entropy"] == pytest.approx(theirs["score"]["cross-entropy"], abs=1e-5)

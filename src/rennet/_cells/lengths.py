@@ -52,6 +52,8 @@ def as_lengths(length: int | None, valid_length: Any, like: Any, rows: int) -> A
     numbers = None if on_gpu else valid_length.asnumpy() if isinstance(valid_length, NDArray) else valid_length
     if numbers is not None and numbers.size and (numbers.min() < 0 or (length is not None and numbers.max() > length)):
         raise ArgumentError(f"unroll: valid_length: expected numbers from 0 to {length}, got {numbers.tolist()}")
+    if numbers is not None and (numbers != np.floor(numbers)).any():
+        raise ArgumentError(f"unroll: valid_length: expected whole numbers, got {numbers.tolist()}")
     if isinstance(valid_length, NDArray):
         return valid_length.as_in_context(like.context).astype("int32")
     return ndarray.array(valid_length, ctx=like.context, dtype="int32")
@@ -63,13 +65,14 @@ def masked(F: Any, length: int | None, sequence: Any, layout: str, lengths: Any)
     return F.SequenceMask(merged, sequence_length=lengths, use_sequence_length=True, axis=time_axis(layout))
 
 
-def last_states(F: Any, history: Sequence[Sequence[Any]], lengths: Any) -> list[Any]:
-    """Each state after the last step of its sequence.
+def last_states(F: Any, history: Sequence[Sequence[Any]], lengths: Any, name: str) -> list[Any]:
+    """Each state after the last step of its sequence; `name` is that of a node which counts the first state too.
 
     `history` holds the states before the first step and after every step, so that a sequence without any keeps those
     that it began with.
     """
-    places = lengths + 1
+    # with a name of its own, so that automatic names are counted as in MXNet, which has no such node
+    places = F._internal._plus_scalar(lengths, scalar=1, name=name)
     return [
         F.SequenceLast(F.stack(*states, axis=0), sequence_length=places, use_sequence_length=True, axis=0)
         for states in zip(*history, strict=True)

@@ -38,9 +38,9 @@ class Trainer:
     compression_params : None
         Gradient compression is not supported.
     update_on_kvstore : bool, optional
-        Whether the store runs the optimizer, once for all devices. By default it only adds up, and each device updates
-        its own copy, with the same result; then gradients can be looked at and changed between `allreduce_grads` and
-        `update`.
+        Whether, with several devices, the store runs the optimizer, once for all; so it is by default if there is a
+        store and the optimizer is not torch's. With False it only adds up the gradients, in place, and each device
+        updates its own copy; then they can be looked at and changed between `allreduce_grads` and `update`.
 
     Examples
     --------
@@ -82,9 +82,10 @@ class Trainer:
         self._kvstore = kv.create(kvstore) if isinstance(kvstore, str) else kvstore
         if self._kvstore is not None and not isinstance(self._kvstore, KVStore):
             raise ArgumentError(f"Trainer: kvstore: expected a name, a KVStore or None, got {kvstore!r}")
-        self._update_on_kvstore = bool(update_on_kvstore)
-        if self._update_on_kvstore and (self._kvstore is None or self._make is not None):
+        if update_on_kvstore and (self._kvstore is None or self._make is not None):
             raise ArgumentError("Trainer: update_on_kvstore=True needs a kvstore, and an optimizer that is not torch's")
+        by_default = self._kvstore is not None and self._make is None
+        self._update_on_kvstore = by_default if update_on_kvstore is None else bool(update_on_kvstore)
         self._contexts: list[Context] = []
         self._updaters: list[Any] = []
         self._kv_initialized = False

@@ -326,8 +326,10 @@ class BaseModule:
             for name, value in eval_metric.get_global_name_value():
                 self.logger.info("Epoch[%d] Train-%s=%f", epoch, name, value)
             self.logger.info("Epoch[%d] Time cost=%.3f", epoch, time.time() - started)
+            params = self.get_params()
+            # each device has moving statistics of its own: from here on all have the mean, which is what is saved
+            self.set_params(*params)
             if epoch_end_callback is not None:
-                params = self.get_params()
                 for callback in _as_list(epoch_end_callback):
                     callback(epoch, self.symbol, *params)
             if eval_data is not None:

@@ -160,7 +160,7 @@ class DataParallelExecutorGroup:
 
     def outputs(self, merge: bool) -> list[Any]:
         """The outputs; joined over the devices, or a list for each."""
-        if not all(executor.outputs for executor in self.execs):
+        if not all(executor.has_run for executor in self.execs):
             raise MXNetError("get_outputs: there are none yet; call forward first")
         by_output = zip(*(executor.outputs for executor in self.execs), strict=True)
         return [

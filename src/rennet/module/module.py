@@ -434,7 +434,10 @@ class Module(BaseModule):
 
     def backward(self, out_grads: NDArray | Sequence[NDArray] | None = None) -> None:
         """Compute gradients; `out_grads` are those of the outputs, not needed where these are losses."""
-        self._bound().backward(out_grads)
+        group = self._bound()
+        if not self.for_training:
+            raise MXNetError("backward: the module was bound with for_training=False; bind it again for training")
+        group.backward(out_grads)
 
     def get_outputs(self, merge_multi_context: bool = True) -> list[Any]:
         """The outputs of the last run; with `merge_multi_context` off, a list of each device's pieces."""

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeVar
 
 import torch
 
-from ..base import ArgumentError, MXNetError, expect, expect_call, expect_number, expect_whole
+from ..base import ArgumentError, expect, expect_call, expect_number, expect_whole
 from ..ndarray import NDArray
 from ..symbol import Symbol
 
@@ -240,7 +240,7 @@ class Optimizer:
     def set_learning_rate(self, lr: float) -> None:
         """Change the learning rate; not possible beside a scheduler, which would go on to decide it."""
         if self.lr_scheduler is not None:
-            raise MXNetError("set_learning_rate: the scheduler decides the learning rate; set lr_scheduler.base_lr")
+            raise UserWarning("set_learning_rate: the scheduler decides the learning rate; set lr_scheduler.base_lr")
         self.lr = lr
 
     def _multipliers(self, attribute: str) -> dict[str, float]:

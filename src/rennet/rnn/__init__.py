@@ -1,5 +1,6 @@
 """``mx.rnn``: symbolic cells, bucketed sentences, checkpoints. May import rooms 1 to 9, no other surface."""
 
+from . import rnn, rnn_cell
 from .basic_cells import GRUCell, LSTMCell, RNNCell
 from .cell import BaseRNNCell, RNNParams
 from .checkpoint import do_rnn_checkpoint, load_rnn_checkpoint, rnn_unroll, save_rnn_checkpoint
@@ -32,6 +33,8 @@ __all__ = [
     "do_rnn_checkpoint",
     "encode_sentences",
     "load_rnn_checkpoint",
+    "rnn",
+    "rnn_cell",
     "rnn_unroll",
     "save_rnn_checkpoint",
 ]

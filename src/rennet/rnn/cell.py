@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from .. import symbol
@@ -11,8 +12,7 @@ from .._cells.sequences import as_steps, in_form
 from ..base import ArgumentError, NotSupportedError, ShapeError, expect, expect_call
 from ..ndarray import NDArray, concatenate
 from ..symbol import Symbol
-
-Weights = dict[str, NDArray]
+from .weights import FIELD, Weights, expect_rows, expect_weights, refuse_leftovers, take_weight, why_other_rows
 
 
 class RNNParams:
@@ -116,6 +116,11 @@ class BaseRNNCell:
         return ()
 
     @property
+    def _gate_rows(self) -> int | None:
+        """Rows of each gate's matrix; None if the cell does not say."""
+        return None
+
+    @property
     def _weights_prefix(self) -> str:
         """What the parameters' names begin with: another cell's prefix where the parameters are shared."""
         return self._params._prefix
@@ -160,10 +165,12 @@ class BaseRNNCell:
             Parameters, usually from ``Module.get_params()[0]``; those of other cells are kept as they are.
         """
         args = expect_weights("unpack_weights", args)
+        given = dict(args)
         for packed, unpacked in self._weight_names():
             if packed not in args and all(name in args for name in unpacked):
                 continue  # done already, by a cell that shares these parameters
             whole = take_weight(args, packed, "unpack_weights")
+            self._expect_gates(whole, len(unpacked), packed, "unpack_weights", given)
             rows, rest = divmod(whole.shape[0], len(unpacked))
             if rest:
                 raise ShapeError(
@@ -177,17 +184,35 @@ class BaseRNNCell:
     def pack_weights(self, args: Mapping[str, NDArray]) -> Weights:
         """The reverse of `unpack_weights`."""
         args = expect_weights("pack_weights", args)
+        self._expect_no_leftovers(args)
         for packed, unpacked in self._weight_names():
             if packed in args and not all(name in args for name in unpacked):
                 continue  # done already, by a cell that shares these parameters
             parts = [take_weight(args, name, "pack_weights") for name in unpacked]
             for name, part in zip(unpacked, parts, strict=True):
+                self._expect_gates(part, 1, name, "pack_weights", {})
                 if part.shape != parts[0].shape:
                     raise ShapeError(
                         f"pack_weights: {name}: expected shape {parts[0].shape} as {unpacked[0]} has, got {part.shape}"
                     )
             args[packed] = concatenate(parts)
         return args
+
+    def _expect_gates(self, weight: NDArray, gates: int, name: str, what: str, given: Weights) -> None:
+        if self._gate_rows is not None:
+            stem, units = self._weights_prefix, self._gate_rows
+            cause = why_other_rows(given, stem, len(self._gate_names), units)
+            expect_rows(weight, gates, units, name, what, cause)
+
+    def _expect_no_leftovers(self, args: Weights) -> None:
+        if not self._gate_names:
+            return
+        places = {name for packed, unpacked in self._weight_names() for name in (packed, *unpacked)}
+        places.update(self._params._params)  # a user's cell may have others
+        own = re.compile(re.escape(self._weights_prefix) + FIELD)
+        left = [name for name in args if own.fullmatch(name) and name not in places]
+        owner = f"{type(self).__name__} of prefix {self._weights_prefix!r}"
+        refuse_leftovers(owner, left, "were they trained with another kind of cell?")
 
     def _weight_names(self) -> Iterator[tuple[str, list[str]]]:
         """Each stacked parameter, and the gates' parameters that it is made of."""
@@ -238,26 +263,3 @@ class BaseRNNCell:
     def _get_activation(self, inputs: Symbol, activation: str | Callable[..., Symbol], **kwargs: Any) -> Symbol:
         """An activation by name or as a function; for cells written by users."""
         return activate(symbol, inputs, activation, **kwargs)
-
-
-def expect_weights(what: str, args: Mapping[str, NDArray]) -> Weights:
-    """A copy of parameters by name."""
-    expect(f"{what}: args", args, Mapping, "a dict of parameters by name", "Module.get_params()[0] is one")
-    return dict(args)
-
-
-def take_weight(args: Weights, name: str, what: str) -> NDArray:
-    """Take a parameter out of `args`; a missing one is an error that names the nearest there is."""
-    if name in args:
-        return expect(f"{what}: {name}", args.pop(name), NDArray, "an NDArray")
-    # a name ends in group, gate and kind, or is that of a fused cell's vector
-    parts = 1 if name.endswith("parameters") else 3
-    tail = name.rsplit("_", parts)[-parts:]
-    similar = sorted(key for key in args if key.rsplit("_", parts)[-parts:] == tail)
-    hint = f"; there is {', '.join(similar[:3])}: is the cell's prefix right?" if similar else ""
-    raise ArgumentError(f"{what}: expected a parameter {name!r}, found {_shortened(sorted(args))}{hint}")
-
-
-def _shortened(names: Sequence[str], limit: int = 12) -> str:
-    more = f", ... ({len(names)} in all)" if len(names) > limit else ""
-    return ", ".join(names[:limit]) + more if names else "none"

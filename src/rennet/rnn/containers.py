@@ -10,7 +10,8 @@ from .._cells.compositions import shares, step_in_turn, unroll_both_ways, unroll
 from ..base import ArgumentError, NotSupportedError, expect
 from ..ndarray import NDArray
 from ..symbol import Symbol
-from .cell import BaseRNNCell, RNNParams, Weights
+from .cell import BaseRNNCell, RNNParams
+from .weights import Weights
 
 
 class _Container(BaseRNNCell):

@@ -14,13 +14,23 @@ from .._cells.sequences import as_merged, in_form, time_axis
 from .._cells.states import expect_states
 from .._recurrence.layout import Layout, Part
 from .._recurrence.modes import MODES
-from ..base import ArgumentError, ShapeError, expect, expect_number, expect_rate, expect_whole, one_of
+from ..base import (
+    ArgumentError,
+    NotSupportedError,
+    ShapeError,
+    expect,
+    expect_number,
+    expect_rate,
+    expect_whole,
+    one_of,
+)
 from ..ndarray import NDArray, concatenate
 from ..symbol import Symbol
 from .basic_cells import GRUCell, LSTMCell, RNNCell
-from .cell import BaseRNNCell, RNNParams, Weights, expect_weights, take_weight
+from .cell import BaseRNNCell, RNNParams
 from .containers import BidirectionalCell, SequentialRNNCell
 from .dropout_cell import DropoutCell
+from .weights import FIELD, Weights, expect_weights, refuse_leftovers, take_weight
 
 
 class FusedRNNCell(BaseRNNCell):
@@ -121,22 +131,40 @@ class FusedRNNCell(BaseRNNCell):
         prefix = self._weights_prefix
         if f"{prefix}parameters" in args and prefix + self._first_weight not in args:
             return args  # done already, by a cell that shares these parameters
-        input_size = take_weight(dict(args), prefix + self._first_weight, "pack_weights").shape[1]
+        names = [prefix + part.name for part in self._parts(0)]
+        own = re.compile(re.escape(prefix) + rf"(?P<cell>[lr]\d+)_{FIELD}")
+        found = [match for match in map(own.fullmatch, args) if match is not None] if prefix else []
+        sides = self._both_sides({match["cell"] for match in found})
+        extra = {match[0]: match["gate"] for match in found} if prefix else {}
+        for name in names:
+            extra.pop(name, None)
+        if names[0] in args or any(extra.values()):  # else they are whole matrices, of which the next line tells
+            refuse_leftovers(
+                str(self._layout), extra, f"were they trained with another mode, layers or directions?{sides}"
+            )
+        input_size = take_weight(dict(args), names[0], "pack_weights").shape[1]
+        missing = [name for name in names if name not in args]
+        if missing and sides:
+            raise ArgumentError(f"pack_weights: expected a parameter {missing[0]!r}, found none.{sides}")
         flat = []
         for part in self._parts(input_size):
             weight = take_weight(args, prefix + part.name, "pack_weights")
             if weight.shape != part.shape:
                 raise ShapeError(f"pack_weights: {prefix}{part.name}: expected shape {part.shape}, got {weight.shape}")
             flat.append(weight.reshape((-1,)))
-        own = re.compile(re.escape(prefix) + r"[lr]\d+_[ih]2h(_\w+)?_(weight|bias)")
-        extra = sorted(name for name in args if prefix and own.fullmatch(name))
-        if extra:
-            raise ArgumentError(
-                f"pack_weights: {self._layout} has no place for {', '.join(extra[:4])}"
-                f"{' and more' if len(extra) > 4 else ''}; were they trained with other layers or directions?"
-            )
         args[f"{prefix}parameters"] = concatenate(flat)
         return args
+
+    def _both_sides(self, given: set[str]) -> str:
+        """How many layers and directions the cell and the weights have, if they are of different ones."""
+        own = {slot.cell for slot in self._layout.slots(0)}
+        if not given or given == own:
+            return ""
+        ours, theirs = (
+            f"{len({cell[1:] for cell in cells})} layers in {len({cell[0] for cell in cells})} directions"
+            for cells in (own, given)
+        )
+        return f" The cell has {ours}, the weights have {theirs}"
 
     @property
     def _first_weight(self) -> str:
@@ -150,7 +178,17 @@ class FusedRNNCell(BaseRNNCell):
         """One step: a sequence of length 1.
 
         The final states are returned whatever `get_next_state` says; without them a step would be of no use.
+
+        Raises
+        ------
+        NotSupportedError
+            If the cell is bidirectional: its backward direction needs the whole sequence.
         """
+        if self._bidirectional:
+            raise NotSupportedError(
+                "FusedRNNCell with bidirectional=True cannot be stepped: its backward direction needs the whole "
+                "sequence; use unroll"
+            )
         self._counter += 1
         data = symbol.expand_dims(inputs, axis=0)
         output, states = self._apply(data, states, True, f"{self._prefix}t{self._counter}_rnn")

@@ -41,6 +41,10 @@ class GatedCell(BaseRNNCell):
         return self._mode.gates
 
     @property
+    def _gate_rows(self) -> int:
+        return self._num_hidden
+
+    @property
     def _num_gates(self) -> int:
         return self._mode.num_gates
 

@@ -37,7 +37,7 @@ class BucketSentenceIter(DataIter):
     batch_size : int
         Rows of a batch.
     buckets : list of int, optional
-        Lengths; by default every length that fills a batch.
+        Lengths; by default, and if it is empty, every length that fills a batch.
     invalid_label : int
         The padding, in data and label.
     data_name, label_name : str
@@ -88,7 +88,8 @@ class BucketSentenceIter(DataIter):
         expect_number("BucketSentenceIter: invalid_label", invalid_label)
         sentences = _as_sentences(sentences)
         lengths = _lengths(sentences)
-        sizes = _frequent_lengths(lengths, batch_size) if buckets is None else _as_sizes(buckets)
+        automatic = buckets is None or (isinstance(buckets, Sized) and len(buckets) == 0)
+        sizes = _frequent_lengths(lengths, batch_size) if automatic else _as_sizes(buckets)
         rows = _padded(sentences, lengths, sizes, invalid_label, _numpy_type(dtype))
         self.buckets = [size for size, filled in zip(sizes, rows, strict=True) if len(filled)]
         if not self.buckets:

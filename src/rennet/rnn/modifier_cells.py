@@ -14,10 +14,11 @@ from .._cells.zoneout import zoned_step
 from ..base import NotSupportedError, expect, expect_rate
 from ..ndarray import NDArray
 from ..symbol import Symbol
-from .cell import BaseRNNCell, RNNParams, Weights
+from .cell import BaseRNNCell, RNNParams
 from .containers import BidirectionalCell, SequentialRNNCell
 from .dropout_cell import DropoutCell
 from .fused_cell import FusedRNNCell
+from .weights import Weights
 
 
 def _with_the_cell_bare(method: Callable[..., Any]) -> Callable[..., Any]:

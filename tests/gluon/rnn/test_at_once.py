@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import rennet as mx
-from differential import assert_all_close
+from differential import assert_all_close, assert_close
 from rennet._state import flags
 
 rnn = mx.gluon.rnn
@@ -166,3 +166,36 @@ def test_hybridized_networks(kind: str, lengths: Any) -> None:
     net.hybridize()
     graph = net(*args)
     assert_all_close([graph[0], *graph[1]], [plain[0].asnumpy(), *(each.asnumpy() for each in plain[1])], 1e-5, kind)
+
+
+class _Louder(mx.gluon.rnn.GRUCell):
+    def __call__(self, inputs: Any, states: Any) -> Any:
+        output, states = super().__call__(inputs, states)
+        return output * 10, states
+
+
+class _Bent(mx.gluon.rnn.RNNCell):
+    def _get_activation(self, F: Any, inputs: Any, activation: Any, **kwargs: Any) -> Any:
+        return F.relu(inputs)
+
+
+@pytest.mark.parametrize("layout", ["NTC", "NCT"])
+@pytest.mark.parametrize("kind", [_Louder, _Bent, mx.gluon.rnn.LSTMCell, "patched"])
+def test_what_users_change_is_stepped(kind: Any, layout: str) -> None:
+    """Unrolled is as stepped by hand, whatever of a step is a user's, and wherever time is."""
+    cell = mx.gluon.rnn.RNNCell(3, input_size=2) if kind == "patched" else kind(3, input_size=2)
+    cell.initialize(mx.init.Uniform(0.5))
+    if kind == "patched":
+        before = cell.hybrid_forward
+        cell.hybrid_forward = lambda F, x, states, **kw: (before(F, x, states, **kw)[0] * 10, states)
+    x = mx.nd.random.uniform(shape=(4, 5, 2) if layout == "NTC" else (4, 2, 5))
+    axis = layout.index("T")
+    steps = [x.slice_axis(axis=axis, begin=t, end=t + 1).reshape((4, 2)) for t in range(5)]
+    states, outputs = cell.begin_state(batch_size=4), []
+    for step in steps:
+        output, states = cell(step, states)
+        outputs.append(output)
+    expected = mx.nd.stack(*outputs, axis=axis)
+    result, after = cell.unroll(5, x, layout=layout, merge_outputs=True)
+    assert_close(result, expected.asnumpy(), 1e-6, "outputs")
+    assert_close(after[0], states[0].asnumpy(), 1e-6, "states")

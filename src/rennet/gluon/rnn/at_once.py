@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .recurrent_cell import RecurrentCell
 
 
-def plain_cells(cells: Sequence[RecurrentCell], inputs: Any) -> list[DenseCell] | None:
+def plain_cells(cells: Sequence[RecurrentCell], inputs: Any, layout: str) -> list[DenseCell] | None:
     """The cells, if what they do over these inputs is what the fused operator does, and nobody watches their steps.
 
     Two cells must be of one kind and size: they are the two directions.
@@ -25,6 +25,8 @@ def plain_cells(cells: Sequence[RecurrentCell], inputs: Any) -> list[DenseCell] 
     from .basic_cells import DenseCell  # which calls us
 
     first = inputs if is_merged(inputs) else inputs[0]
+    if layout not in ("NTC", "TNC"):
+        return None
     if not flags.fusing or not isinstance(first, NDArray) or len(first.shape) != (3 if first is inputs else 2):
         return None
     found = [cell for cell in cells if isinstance(cell, DenseCell) and cell._fused_mode() is not None]

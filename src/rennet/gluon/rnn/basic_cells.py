@@ -21,6 +21,10 @@ __all__ = ["GRUCell", "LSTMCell", "RNNCell"]
 Activation = str | Callable[..., Any]
 
 
+_STEP = ("__call__", "forward", "hybrid_forward", "_imperatively", "_step", "_get_activation")
+"""Methods that decide what a step does; where one of them is a user's, steps are taken one by one."""
+
+
 class DenseCell(HybridRecurrentCell):
     """A cell whose step is a row of the table of recurrences over two dense projections."""
 
@@ -70,9 +74,9 @@ class DenseCell(HybridRecurrentCell):
 
     def _fused_mode(self) -> str | None:
         """The mode of the fused operator that does what the cell does; None if it does something else."""
-        own = type(self).hybrid_forward, type(self).forward
-        is_plain = any(own == (each.hybrid_forward, each.forward) for each in (RNNCell, LSTMCell, GRUCell))
-        return self._mode_by_activation() if is_plain else None
+        plain = (RNNCell, LSTMCell, GRUCell)
+        is_plain = any(all(getattr(type(self), name) is getattr(each, name) for name in _STEP) for each in plain)
+        return self._mode_by_activation() if is_plain and not self.__dict__.keys() & set(_STEP) else None
 
     def _mode_by_activation(self) -> str | None:
         return self._mode.name

@@ -189,7 +189,7 @@ class BidirectionalCell(_Container, HybridRecurrentCell):
         first = inputs if is_merged(inputs) else inputs[0]
         lengths = as_lengths(length, valid_length, first, rows_of(inputs, layout))
         states = begin_of(self, F, begin_state, inputs, layout)
-        plain = plain_cells(self._cells(), inputs)
+        plain = plain_cells(self._cells(), inputs, layout)
         if plain is not None:
             return unroll_at_once(plain, length, inputs, states, layout, merge_outputs, lengths)
         steps = as_steps(F, length, inputs, layout)

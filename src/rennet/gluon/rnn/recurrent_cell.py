@@ -149,7 +149,7 @@ class RecurrentCell(Block):
         states = begin_of(self, F, begin_state, inputs, layout)
         first = inputs if is_merged(inputs) else inputs[0]
         lengths = as_lengths(length, valid_length, first, rows_of(inputs, layout))
-        plain = plain_cells([self], inputs)
+        plain = plain_cells([self], inputs, layout)
         if plain is not None:
             return unroll_at_once(plain, length, inputs, states, layout, merge_outputs, lengths)
         steps = as_steps(F, length, inputs, layout)
@@ -161,7 +161,7 @@ class RecurrentCell(Block):
             history.append(states)
         if lengths is None:
             return in_form(F, length, outputs, layout, merge_outputs, stacked=True), states
-        states = last_states(F, history, lengths)
+        states = last_states(F, history, lengths, f"{self._prefix}valid_states")
         outputs = masked(F, length, outputs, layout, lengths)
         return in_form(F, length, outputs, layout, merge_outputs), states
 
