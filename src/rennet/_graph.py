@@ -27,9 +27,11 @@ class Node:
         For each input, how often operators had written into it when it was used; files tell it, nothing else does.
     written : int
         How often operators have written into this variable so far.
+    from_file : bool
+        Whether a file brought it: old ones give one parameter's name to several variables.
     """
 
-    __slots__ = ("attrs", "inputs", "name", "op", "parsed", "subgraphs", "versions", "written")
+    __slots__ = ("attrs", "from_file", "inputs", "name", "op", "parsed", "subgraphs", "versions", "written")
 
     def __init__(
         self,
@@ -44,6 +46,7 @@ class Node:
         self.subgraphs: tuple[Any, ...] = ()
         self.versions = [0] * len(self.inputs)
         self.written = 0
+        self.from_file = False
 
     @property
     def output_names(self) -> list[str]:
@@ -80,6 +83,7 @@ class Node:
         """The same with other inputs, as many as there were."""
         copy = Node(self.op, self.name, self.attrs, inputs, self.parsed)
         copy.subgraphs, copy.versions, copy.written = self.subgraphs, list(self.versions), self.written
+        copy.from_file = self.from_file
         return copy
 
     def __repr__(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import logging
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -32,8 +31,6 @@ class Executor:
         Arguments, their gradients (None where none is wanted), auxiliary states.
     arg_arrays, grad_arrays, aux_arrays : list
         The same in the symbol's order.
-    outputs : list of NDArray
-        Results of the last `forward`, always in the same arrays; zeros before the first.
     """
 
     def __init__(
@@ -85,7 +82,7 @@ class Executor:
 
     @property
     def outputs(self) -> list[NDArray]:
-        """Results of the last `forward`."""
+        """Results of the last `forward`, always in the same arrays; zeros before the first."""
         if not self._outputs:
             given = {name: array.dtype for name, array in {**self.arg_dict, **self.aux_dict}.items()}
             types = types_of(self._symbol, given)
@@ -375,21 +372,21 @@ def _from_pool(pool: dict[str, NDArray], name: str, shape: tuple[int, ...], kind
 
 
 def _look_at_names(shapes: Shapes) -> None:
-    """Variables of one name become one array: old files mean that, two cells of one prefix hardly do."""
-    seen: dict[str, tuple[int, ...]] = {}
-    shared: set[str] = set()
+    """Variables of one name become one array in a graph from a file, as old ones mean that; elsewhere cells clash."""
+    seen: dict[str, tuple[tuple[int, ...], bool]] = {}
+    clashing: set[str] = set()
     for node in shapes.nodes:
         if node.op is None:
             shape = _known(shapes, node)
             if node.name in seen:
-                shared.add(node.name)
-                if seen[node.name] != shape:
-                    raise ShapeError(
-                        f"simple_bind: {node.name} would be of shapes {seen[node.name]} and {shape}. {_CLASH}"
-                    )
-            seen[node.name] = shape
-    if shared:
-        logging.warning("simple_bind: one array for all variables called %s. %s", ", ".join(sorted(shared)), _CLASH)
+                other, from_file = seen[node.name]
+                if other != shape:
+                    raise ShapeError(f"simple_bind: {node.name} would be of shapes {other} and {shape}. {_CLASH}")
+                if not (node.from_file and from_file):
+                    clashing.add(node.name)
+            seen[node.name] = shape, node.from_file
+    if clashing:
+        raise ArgumentError(f"simple_bind: several variables are called {', '.join(sorted(clashing))}. {_CLASH}")
 
 
 _CLASH = "Cells of one kind need prefixes of their own; cells that are to share parameters take them by params="

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 from pathlib import Path
 from typing import Any
@@ -197,6 +198,36 @@ def test_copies(copied: Any) -> None:
         each.set_data(mx.nd.zeros(each.shape))
     np.testing.assert_array_equal(block(x).asnumpy(), expected)
     assert not new(x).asnumpy().any()
+
+
+def test_names_of_operators_may_occur_twice(oracle: Oracle, tmp_path: Path) -> None:
+    """T52: in old versions every step of an unrolled LSTMCell had the first one's names."""
+    cell = mx.gluon.rnn.LSTMCell(3, prefix="l_", input_size=2)
+    outputs, states = cell.unroll(3, mx.sym.var("data"), merge_outputs=True)
+    content = json.loads(mx.sym.Group([outputs, *states]).tojson())
+    for node in content["nodes"]:
+        node["name"] = node["name"].replace("_t1_", "_t0_").replace("_t2_", "_t0_")
+    names = [node["name"] for node in content["nodes"]]
+    assert names.count("l_t0_i2h") == 3
+    (tmp_path / "old-symbol.json").write_text(json.dumps(content))
+    cell.initialize(mx.init.Uniform(1))
+    cell.collect_params().save(tmp_path / "old.params")
+    x = np.random.normal(size=(2, 3, 2))
+    read = """
+x = nd.array(given)
+x.attach_grad()
+block = gluon.SymbolBlock.imports(path + "old-symbol.json", ["data"], path + "old.params")
+with autograd.record():
+    y = block(x)
+    loss = (y[0] * y[0]).sum() + (y[1] * y[2]).sum()
+loss.backward()
+note("outputs", y)
+note("gradients", [x.grad] + [each.grad() for _, each in sorted(block.collect_params().items())])
+"""
+    report = assert_same(oracle, read, path=f"{tmp_path}/", given=x)
+    outputs, states = cell.unroll(3, mx.nd.array(x), merge_outputs=True)
+    for ours, theirs in zip(report["outputs"], [outputs, *states], strict=True):
+        np.testing.assert_allclose(ours, theirs.asnumpy(), atol=1e-6)
 
 
 def test_messages(tmp_path: Path) -> None:

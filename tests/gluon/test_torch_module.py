@@ -39,6 +39,18 @@ def given() -> Tensor:
     return torch.cos(torch.arange(15.0)).reshape(5, 3)
 
 
+@hybrid_or_not
+def test_arguments_by_name(hybrid: bool) -> None:
+    layer = gluon.rnn.LSTM(2, input_size=4, use_sequence_length=True)
+    layer.initialize(mx.init.Uniform(0.5))
+    layer.hybridize(hybrid)
+    x, lengths = torch.cos(torch.arange(36.0)).reshape(3, 3, 4), torch.tensor([1, 3, 2])
+    result = layer.as_torch()(x, sequence_length=lengths)
+    expected = layer(mx.nd.NDArray(x), sequence_length=mx.nd.NDArray(lengths))
+    np.testing.assert_allclose(result.detach().numpy(), expected.asnumpy(), atol=1e-6)
+    assert not result[1:, 0].any()
+
+
 def run(block: gluon.Block, x: Tensor) -> Tensor:
     return block(mx.nd.NDArray(x)).tensor
 

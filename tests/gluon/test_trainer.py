@@ -288,6 +288,21 @@ def _step(trainer: Trainer, *parameters: Parameter, batch_size: float = 2) -> No
     trainer.step(batch_size)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"learning_rate": 0.1}, "torch's SGD has no argument 'learning_rate'; torch calls it 'lr'"),
+        ({"lr": 0.1, "wd": 0.1}, "torch's SGD has no argument 'wd'; torch calls it 'weight_decay'"),
+        ({"lr": 0.1, "foo": 0.1}, "torch's SGD has no argument 'foo'; it has lr, momentum"),
+    ],
+    ids=["learning_rate", "wd", "foo"],
+)
+def test_arguments_that_torch_calls_otherwise(arguments: dict[str, Any], message: str) -> None:
+    parameter = _parameter()
+    with pytest.raises(ArgumentError, match=message):
+        _step(Trainer([parameter], torch.optim.SGD, arguments), parameter)
+
+
 TORCH = [
     (torch.optim.SGD, {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
     (torch.optim.AdamW, {"lr": 0.05, "amsgrad": True}),

@@ -175,10 +175,11 @@ def test_predict() -> None:
 
 
 ROWS_OF = """
+data = mx.sym.Variable("data")
 net = mx.sym.Group([
-    mx.sym.Reshape(mx.sym.Variable("data"), shape=(-1, 2), name="flat"),
-    mx.sym.identity(mx.sym.Variable("data"), name="same", attr={"__layout__": layout}),
-    mx.sym.sum(mx.sym.Variable("data"), name="total"),
+    mx.sym.Reshape(data, shape=(-1, 2), name="flat"),
+    mx.sym.identity(data, name="same", attr={"__layout__": layout}),
+    mx.sym.sum(data, name="total"),
 ])
 """
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 import rennet as mx
-from rennet.base import ShapeError
+from rennet.base import ArgumentError, ShapeError
 
 shapes = arrays.array_shapes(min_dims=1, max_dims=4, min_side=1, max_side=5)
 
@@ -168,8 +168,32 @@ def test_outside(key: Any) -> None:
 @pytest.mark.parametrize("key", [1.5, "a", {}], ids=str)
 def test_keys_that_are_none(key: Any) -> None:
     array, _ = _pair((5, 2))
-    with pytest.raises((IndexError, TypeError)):
+    with pytest.raises(ArgumentError, match=r"index: expected whole numbers, slices, .* got (1\.5|'a'|dict)"):
         array[key]
+    with pytest.raises(ArgumentError, match="index: expected"):
+        array[0, key] = 1
+
+
+@pytest.mark.parametrize("key", [["a"], slice("a", None), [1, [2, 3]], np.array([None])], ids=str)
+def test_parts_of_keys_that_are_none(key: Any) -> None:
+    array, _ = _pair((5, 2))
+    with pytest.raises(ArgumentError, match="index: expected whole numbers"):
+        array[key]
+
+
+def test_messages_of_places_outside() -> None:
+    array, _ = _pair((2, 3))
+    with pytest.raises(mx.MXNetError, match=r"index: 4 places for an array of 2 axes, of shape \(2, 3\)"):
+        array[0, 0, 0, 0]
+    with pytest.raises(mx.MXNetError, match=r"index: 3 places for an array of 2 axes"):
+        array[::-1, 0, 0]
+    with pytest.raises(mx.MXNetError, match=r"index 5 is out of bounds .* has shape \(2, 3\)"):
+        array[5]
+
+
+@pytest.mark.parametrize("key", [(np.int64(1), (0, 2)), (range(2), 1), True, (np.bool_(True), 1), (False, 0)], ids=str)
+def test_what_numpy_takes_for_places(key: Any) -> None:
+    _check((3, 4), key)
 
 
 @pytest.mark.parametrize(

@@ -234,15 +234,19 @@ class TestRequests:
         assert executor.grad_dict["x"].asnumpy().tolist() == [22, 22]
 
     def test_one_name_that_two_variables_have(self) -> None:
-        """They are one parameter, as in a file from before such names were refused."""
-        executor = (V("x") * V("x")).simple_bind(x=(2,))
+        """They are one parameter in a file, from before such names were refused."""
+        net = V("x") * V("x")
+        with pytest.raises(ArgumentError, match="simple_bind: several variables are called x"):
+            net.simple_bind(x=(2,))
+        executor = S.load_json(net.tojson()).simple_bind(x=(2,))
         executor.forward(is_train=True, x=mx.nd.array([2, 3]))
         executor.backward()
         assert executor.outputs[0].asnumpy().tolist() == [4, 9]
         assert executor.grad_dict["x"].asnumpy().tolist() == [4, 6]
 
     def test_some_heads_left_out(self) -> None:
-        net = S.Group([V("x") * 2, V("x") * 3])
+        x = V("x")
+        net = S.Group([x * 2, x * 3])
         executor = net.simple_bind(x=(2,))
         executor.forward(is_train=True)
         executor.backward([mx.nd.ones(2) * 0, None])

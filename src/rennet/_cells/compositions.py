@@ -13,7 +13,8 @@ from .states import expect_states
 def shares(cells: Sequence[Any], states: Any) -> Iterator[tuple[Any, list[Any]]]:
     """Each cell with its part of the states."""
     counts = [count_of_states(cell) for cell in cells]
-    flat = expect_states(f"these {len(cells)} cells", states, sum(counts))
+    owner = type(cells[0]).__name__ if len(cells) == 1 else f"these {len(cells)} cells"
+    flat = expect_states(owner, states, sum(counts))
     for cell, count in zip(cells, counts, strict=True):
         yield cell, flat[:count]
         flat = flat[count:]

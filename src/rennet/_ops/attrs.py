@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import numpy as np
@@ -152,6 +152,41 @@ class Attribute:
             raise ArgumentError(
                 f"{operator}: attribute {self.name}: expected {self.expected}; got {value!r}"
             ) from error
+
+
+def at_least(operator: str, **least: int) -> Callable[[Mapping[str, Any]], None]:
+    """A check that the named attributes are not below their least values.
+
+    >>> at_least("FullyConnected", num_hidden=1)({"num_hidden": 0})
+    Traceback (most recent call last):
+    rennet.base.ArgumentError: FullyConnected: attribute num_hidden: expected a number of at least 1; got 0
+    """
+
+    def check(attrs: Mapping[str, Any]) -> None:
+        for name, lowest in least.items():
+            if attrs[name] < lowest:
+                raise ArgumentError(
+                    f"{operator}: attribute {name}: expected a number of at least {lowest}; got {attrs[name]}"
+                )
+
+    return check
+
+
+def sizes_of(operator: str) -> Callable[[Mapping[str, Any]], None]:
+    """A check of the attribute `shape` of an operator that makes arrays: sizes, of which 0 and -1 are unknown ones.
+
+    >>> sizes_of("_zeros")({"shape": (2, -3)})
+    Traceback (most recent call last):
+    rennet.base.ArgumentError: _zeros: attribute shape: expected sizes, 0 or -1 for an unknown one; got (2, -3)
+    """
+
+    def check(attrs: Mapping[str, Any]) -> None:
+        if any(size < -1 for size in attrs["shape"] or ()):
+            raise ArgumentError(
+                f"{operator}: attribute shape: expected sizes, 0 or -1 for an unknown one; got {attrs['shape']}"
+            )
+
+    return check
 
 
 def to_text(value: Any) -> str:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from .._dtypes import element_type
-from .attrs import DType
+from .attrs import DType, at_least, sizes_of
 from .inference import Attrs, Known, from_public, unify
 from .registry import Device, Operator, operator
 
@@ -32,19 +32,19 @@ def _kind(dtype: str | None) -> torch.dtype:
     return element_type(dtype).torch
 
 
-@operator("_zeros", infer=given_shape, types=given_type)
+@operator("_zeros", infer=given_shape, types=given_type, check=sizes_of("_zeros"))
 def zeros(*, shape: tuple[int, ...] = (), ctx: str = "", dtype: DType | None = "float32", device: Device) -> Tensor:
     """Zeros."""
     return torch.zeros(shape, dtype=_kind(dtype), device=device)
 
 
-@operator("_ones", infer=given_shape, types=given_type)
+@operator("_ones", infer=given_shape, types=given_type, check=sizes_of("_ones"))
 def ones(*, shape: tuple[int, ...] = (), ctx: str = "", dtype: DType | None = "float32", device: Device) -> Tensor:
     """Ones."""
     return torch.ones(shape, dtype=_kind(dtype), device=device)
 
 
-@operator("_full", infer=given_shape, types=given_type)
+@operator("_full", infer=given_shape, types=given_type, check=sizes_of("_full"))
 def full(
     *, shape: tuple[int, ...] = (), value: float, ctx: str = "", dtype: DType | None = "float32", device: Device
 ) -> Tensor:
@@ -52,7 +52,7 @@ def full(
     return torch.full(shape, value, dtype=_kind(dtype), device=device)
 
 
-@operator("_arange", types=given_type)
+@operator("_arange", types=given_type, check=at_least("_arange", repeat=1))
 def arange(
     *,
     start: float,
@@ -78,7 +78,14 @@ def eye(*, N: int, M: int = 0, k: int = 0, ctx: str = "", dtype: DType = "float3
     return (column == row.unsqueeze(1) + k).to(_kind(dtype))
 
 
-@operator("_random_uniform", "random_uniform", "uniform", infer=given_shape, types=given_type)
+@operator(
+    "_random_uniform",
+    "random_uniform",
+    "uniform",
+    infer=given_shape,
+    types=given_type,
+    check=sizes_of("_random_uniform"),
+)
 def random_uniform(
     *,
     low: float = 0.0,
@@ -92,7 +99,14 @@ def random_uniform(
     return torch.empty(shape, dtype=_kind(dtype), device=device).uniform_(low, high)
 
 
-@operator("_random_normal", "random_normal", "normal", infer=given_shape, types=given_type)
+@operator(
+    "_random_normal",
+    "random_normal",
+    "normal",
+    infer=given_shape,
+    types=given_type,
+    check=sizes_of("_random_normal"),
+)
 def random_normal(
     *,
     loc: float = 0.0,

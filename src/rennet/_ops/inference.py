@@ -60,6 +60,23 @@ def unify(a: Known, b: Known) -> Known:
     raise ShapeError(f"shapes {to_public(a)} and {to_public(b)} contradict each other")
 
 
+def axis_within(op: str, attribute: str, axis: int, rank: int) -> int:
+    """`axis` of an array with `rank` axes, counted from the front: a negative one counts from the end.
+
+    >>> axis_within("Concat", "dim", -1, 3)
+    2
+    >>> axis_within("Concat", "dim", 7, 2)
+    Traceback (most recent call last):
+    rennet.base.ShapeError: Concat: attribute dim: expected an axis from -2 to 1, for there are 2 axes; got 7
+    """
+    if -rank <= axis < rank:
+        return axis % rank
+    raise ShapeError(
+        f"{op}: attribute {attribute}: expected an axis from {-rank} to {rank - 1}, for there are {rank} axes; "
+        f"got {axis}"
+    )
+
+
 STAND_INS = (1, 89)
 """Sizes tried where one is unknown: what then comes out the same does not depend on it."""
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..base import ShapeError
-from .inference import Attrs, Known, all_alike, unify
+from .inference import Attrs, Known, Shape, all_alike, to_public, unify
 from .registry import Operator, operator
 
 
@@ -67,11 +67,37 @@ def _label_shape(data: Known, attrs: Attrs) -> Known:
     return (data[0], prod(rest) if len(rest) == len(data) - 2 else None)
 
 
+def _expect_labels(data: Shape, label: Shape, multi_output: bool, preserve_shape: bool) -> None:
+    """Raise unless `label` may go with `data`, as far as both are known.
+
+    It has a class for each position, or a probability for each element. Positions of `multi_output` may be flat, and
+    more than two axes that are flattened may have a class a row.
+    """
+    if multi_output:
+        forms = [(data[0], None), (data[0], *data[2:]), (data[0], 1, *data[2:])]
+        total = [size for size in data[2:] if size is not None]
+        if len(total) == len(data) - 2:
+            forms[0] = (data[0], prod(total))
+    else:
+        forms = [data[:-1], data[:-1] if preserve_shape else data[:1]]
+    if not any(_agree(label, form) for form in (*forms, data)):
+        raise ShapeError(
+            f"SoftmaxOutput: label: expected shape {to_public(forms[0])} for data of shape {to_public(data)}, "
+            f"got {to_public(label)}"
+        )
+
+
+def _agree(a: Shape, b: Shape) -> bool:
+    return len(a) == len(b) and all(x == y or x is None or y is None for x, y in zip(a, b, strict=True))
+
+
 def _softmax_output_shapes(
     op: Operator, attrs: Attrs, ins: list[Known], outs: list[Known]
 ) -> tuple[list[Known], list[Known]]:
     data = unify(ins[0], outs[0])
     label = _label_shape(data, attrs) if ins[1] is None else ins[1]
+    if data is not None and label is not None:
+        _expect_labels(data, label, attrs["multi_output"], attrs["preserve_shape"])
     return [data, label], [data]
 
 
@@ -95,6 +121,7 @@ def softmax_output(
     axis 1 with `multi_output`. Positions labelled `ignore_label` get no gradient when `use_ignore` is set.
     `normalization` divides by the batch size or by the number of positions that are not ignored.
     """
+    _expect_labels(tuple(data.shape), tuple(label.shape), multi_output, preserve_shape)
     options = {
         "grad_scale": grad_scale,
         "ignore_label": ignore_label,

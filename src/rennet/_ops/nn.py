@@ -12,8 +12,8 @@ from torch import Tensor
 
 from .._dtypes import element_type
 from ..base import ArgumentError, NotSupportedError, ShapeError
-from .attrs import DType
-from .inference import Attrs, Known, all_alike, unify
+from .attrs import DType, at_least
+from .inference import Attrs, Known, all_alike, axis_within, unify
 from .registry import IsTraining, Operator, operator
 
 
@@ -40,7 +40,7 @@ def _dense_shapes(op: Operator, attrs: Attrs, ins: list[Known], outs: list[Known
     return shapes, [out]
 
 
-@operator("FullyConnected", active=_dense_inputs, infer=_dense_shapes)
+@operator("FullyConnected", active=_dense_inputs, infer=_dense_shapes, check=at_least("FullyConnected", num_hidden=1))
 def fully_connected(
     data: Tensor,
     weight: Tensor,
@@ -101,7 +101,12 @@ def _embedding_types(attrs: Mapping[str, Any], ins: list[Any]) -> tuple[list[Any
     return [ins[0], weight], [weight]
 
 
-@operator("Embedding", infer=_embedding_shapes, types=_embedding_types)
+@operator(
+    "Embedding",
+    infer=_embedding_shapes,
+    types=_embedding_types,
+    check=at_least("Embedding", input_dim=1, output_dim=1),
+)
 def embedding(
     data: Tensor,
     weight: Tensor,
@@ -120,7 +125,23 @@ def embedding(
     return torch_nn.embedding(data.long().clamp(0, input_dim - 1), weight)
 
 
-@operator("Dropout", hidden_outputs=1, infer=all_alike)
+def _check_rate(attrs: Mapping[str, Any]) -> None:
+    if not 0 <= attrs["p"] < 1:
+        raise ArgumentError(f"Dropout: attribute p: expected a rate in [0, 1); got {attrs['p']}")
+
+
+def _shared_axes(axes: tuple[int, ...], rank: int) -> set[int]:
+    return {axis_within("Dropout", "axes", axis, rank) for axis in axes}
+
+
+def _dropout_shapes(op: Operator, attrs: Attrs, ins: list[Known], outs: list[Known]) -> tuple[list[Known], list[Known]]:
+    data = unify(ins[0], outs[0])
+    if data is not None:
+        _shared_axes(attrs["axes"], len(data))
+    return [data], [data]
+
+
+@operator("Dropout", hidden_outputs=1, infer=_dropout_shapes, check=_check_rate)
 def dropout(
     data: Tensor,
     *,
@@ -134,13 +155,12 @@ def dropout(
 
     In training only, unless `mode` is ``'always'``. Along `axes` one decision is shared (variational dropout).
     """
-    if not 0 <= p < 1:
-        raise ArgumentError(f"Dropout: attribute p: expected a rate in [0, 1); got {p}")
+    shared = _shared_axes(axes, data.dim())
     if p == 0 or not (training or mode == "always"):
         return data
-    if not axes:
+    if not shared:
         return torch_nn.dropout(data, p, True)
-    shape = [1 if axis in axes or axis - data.dim() in axes else size for axis, size in enumerate(data.shape)]
+    shape = [1 if axis in shared else size for axis, size in enumerate(data.shape)]
     return data * torch_nn.dropout(data.new_ones(shape), p, True)
 
 
@@ -154,9 +174,11 @@ def _softmax_inputs(attrs: Mapping[str, Any]) -> Sequence[str]:
 
 def _softmax_shapes(op: Operator, attrs: Attrs, ins: list[Known], outs: list[Known]) -> tuple[list[Known], list[Known]]:
     data = unify(ins[0], outs[0])
-    if len(ins) == 1 or data is None:
+    if data is None:
         return [data, *ins[1:]], [data]
-    at = attrs["axis"] % len(data)
+    at = axis_within(op.name, "axis", attrs["axis"], len(data))
+    if len(ins) == 1:
+        return [data], [data]
     return [data, unify(ins[1], (*data[:at], *data[at + 1 :]))], [data]
 
 
@@ -180,9 +202,10 @@ def softmax(
     shape of `data` without `axis`.
     """
     kind = element_type(dtype).torch if dtype else None
+    axis = axis_within("softmax", "axis", axis, data.dim())
     if length is None:
         return torch.softmax(_scaled(data, temperature), axis, kind)
-    behind = data.dim() - 1 - axis % data.dim()
+    behind = data.dim() - 1 - axis
     places = torch.arange(data.shape[axis], device=data.device).reshape([-1, *[1] * behind])
     padding = places >= length.long().unsqueeze(axis)
     scores = _scaled(data, temperature).masked_fill(padding, -torch.inf)
@@ -190,7 +213,7 @@ def softmax(
     return torch.softmax(scores, axis, kind).masked_fill(padding, 0.0)
 
 
-@operator("log_softmax", infer=all_alike, types=_softmax_types)
+@operator("log_softmax", infer=_softmax_shapes, types=_softmax_types)
 def log_softmax(
     data: Tensor,
     *,
@@ -202,6 +225,7 @@ def log_softmax(
     """The logarithm of `softmax`."""
     if use_length:
         raise NotSupportedError("log_softmax: attribute use_length: the operator has no input for lengths")
+    axis = axis_within("log_softmax", "axis", axis, data.dim())
     return torch.log_softmax(_scaled(data, temperature), axis, element_type(dtype).torch if dtype else None)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .._dtypes import element_type
 from ..base import ArgumentError, ShapeError
-from .inference import Attrs, Known, all_alike, unify
+from .inference import Attrs, Known, all_alike, to_public, unify
 from .registry import IsTraining, Operator, operator
 
 
@@ -229,7 +229,19 @@ def group_norm(
     return (result, mean.squeeze(2), deviation.squeeze(2)) if output_mean_var else result
 
 
-@operator("L2Normalization", hidden_outputs=1, infer=all_alike)
+def _check_axes(mode: str, shape: Sequence[int | None]) -> None:
+    if mode != "instance" and len(shape) < 3:
+        raise ShapeError(f"L2Normalization: mode {mode!r} needs at least 3 axes, got shape {to_public(tuple(shape))}")
+
+
+def _l2_shapes(op: Operator, attrs: Attrs, ins: list[Known], outs: list[Known]) -> tuple[list[Known], list[Known]]:
+    data = unify(ins[0], outs[0])
+    if data is not None:
+        _check_axes(attrs["mode"], data)
+    return [data], [data]
+
+
+@operator("L2Normalization", hidden_outputs=1, infer=_l2_shapes)
 def l2_normalization(
     data: Tensor, *, eps: float = 1e-10, mode: Literal["channel", "instance", "spatial"] = "instance"
 ) -> Tensor:
@@ -237,17 +249,19 @@ def l2_normalization(
 
     The sum is over everything in an instance, over its channels (axis 1), or over the axes after them (``'spatial'``).
     """
-    if mode != "instance" and data.dim() < 3:
-        raise ShapeError(f"L2Normalization: mode {mode!r} needs at least 3 axes, got shape {tuple(data.shape)}")
+    _check_axes(mode, data.shape)
     axes = {"instance": range(1, data.dim()), "channel": (1,), "spatial": range(2, data.dim())}[mode]
     return data / torch.sqrt(data.square().sum(tuple(axes), keepdim=True) + eps)
 
 
-@operator("LRN", hidden_outputs=1, infer=all_alike)
+def _check_neighbours(attrs: Mapping[str, Any]) -> None:
+    if attrs["nsize"] < 1 or attrs["nsize"] % 2 == 0:
+        raise ArgumentError(f"LRN: attribute nsize: expected an odd number; got {attrs['nsize']}")
+
+
+@operator("LRN", hidden_outputs=1, infer=all_alike, check=_check_neighbours)
 def lrn(data: Tensor, *, alpha: float = 1e-4, beta: float = 0.75, knorm: float = 2.0, nsize: int) -> Tensor:
     """``data / (knorm + alpha / nsize * s)**beta``, where s sums the squares of `nsize` neighbouring channels."""
-    if nsize < 1 or nsize % 2 == 0:
-        raise ArgumentError(f"LRN: attribute nsize: expected an odd number; got {nsize}")
     if data.dim() != 4:
         raise ShapeError(f"LRN: data: expected 4 axes, got shape {tuple(data.shape)}")
     return torch_nn.local_response_norm(data, nsize, alpha, beta, knorm)

@@ -11,17 +11,17 @@ from torch import Tensor
 from .._dtypes import element_type
 from ..base import ArgumentError, NotSupportedError, ShapeError
 from .attrs import DType
+from .inference import axis_within
 from .registry import operator
 
 
-def _axes(data: Tensor, axis: tuple[int, ...] | None, exclude: bool) -> tuple[int, ...]:
+def _axes(name: str, data: Tensor, axis: tuple[int, ...] | None, exclude: bool) -> tuple[int, ...]:
     every = range(data.dim())
     if not axis:
         return tuple(every)  # with `exclude` too
-    for at in axis:
-        if not -data.dim() <= at < data.dim():
-            raise ArgumentError(f"axis {at} is outside of an array of shape {tuple(data.shape)}")
-    chosen = [at % data.dim() for at in axis]
+    chosen = [axis_within(name, "axis", at, data.dim()) for at in axis]
+    if len(set(chosen)) < len(chosen):
+        raise ArgumentError(f"{name}: attribute axis: expected each axis at most once; got {axis}")
     return tuple(at for at in every if (at in chosen) != exclude)
 
 
@@ -80,7 +80,7 @@ def _reduction(name: str, fn: Callable[..., Tensor], aliases: tuple[str, ...], d
     def run(
         data: Tensor, *, axis: tuple[int, ...] | None = None, keepdims: bool = False, exclude: bool = False
     ) -> Tensor:
-        axes = _axes(data, axis, exclude)
+        axes = _axes(name, data, axis, exclude)
         result = fn(data, axes, keepdim=keepdims) if axes else data.clone()
         return _at_least_1d(result.to(data.dtype))
 
@@ -110,13 +110,14 @@ def norm(
         raise ArgumentError(f"norm: attribute ord: expected 1 or 2; got {ord}")
     values = data if data.is_floating_point() else data.double()
     kind = element_type(out_dtype).torch if out_dtype else data.dtype
-    return _at_least_1d(torch.linalg.vector_norm(values, ord, _axes(data, axis, False), keepdims).to(kind))
+    return _at_least_1d(torch.linalg.vector_norm(values, ord, _axes("norm", data, axis, False), keepdims).to(kind))
 
 
 def _arg_extreme(name: str, fn: Callable[..., Tensor], doc: str) -> None:
     def run(data: Tensor, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
         # MXNet answers indices in the data's own type
-        return _at_least_1d(fn(data, axis, keepdims).to(data.dtype))
+        at = None if axis is None else axis_within(name, "axis", axis, data.dim())
+        return _at_least_1d(fn(data, at, keepdims).to(data.dtype))
 
     run.__doc__ = f"The index of the {doc} element along `axis`, or in the flattened array."
     operator(name)(run)

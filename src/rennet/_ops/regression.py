@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..base import ShapeError
-from .inference import Attrs, Known, unify
+from .inference import Attrs, Known, complete, unify
 from .registry import Operator, operator
 
 
@@ -38,11 +39,18 @@ class _Regression(torch.autograd.Function):
         return ctx.slope(prediction - label.reshape(prediction.shape)) * scale, None, None, None, None
 
 
+def _check_label(name: str, data: Sequence[int], label: Sequence[int]) -> None:
+    if prod(label) != prod(data) or label[0] != data[0]:
+        raise ShapeError(f"{name}: label: expected shape {tuple(data)}, got {tuple(label)}")
+
+
 def _label_shape(op: Operator, attrs: Attrs, ins: list[Known], outs: list[Known]) -> tuple[list[Known], list[Known]]:
     data, label = unify(ins[0], outs[0]), ins[1]
     if data is not None and (label is None or len(label) == len(data)):
         # a column of predictions goes with a plain list of labels
         label = unify(label, data[:1] if label is None and len(data) == 2 and data[1] == 1 else data)
+    if complete(data) and complete(label):
+        _check_label(op.name, data, label)
     if data is not None and label is not None and data[0] is None:
         data = (label[0], *data[1:])
     return [data, label], [data]
@@ -54,8 +62,7 @@ def _same(x: Tensor) -> Tensor:
 
 def _regression(name: str, predict: Callable[[Tensor], Tensor], slope: Callable[[Tensor], Tensor], doc: str) -> None:
     def run(data: Tensor, label: Tensor, *, grad_scale: float = 1.0) -> Tensor:
-        if label.numel() != data.numel() or label.shape[0] != data.shape[0]:
-            raise ShapeError(f"{name}: label: expected shape {tuple(data.shape)}, got {tuple(label.shape)}")
+        _check_label(name, data.shape, label.shape)
         return _Regression.apply(data, label, predict, slope, grad_scale)
 
     run.__doc__ = f"{doc}, averaged over each instance and times `grad_scale`, whatever flows in from above."

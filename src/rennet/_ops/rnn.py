@@ -13,7 +13,7 @@ from .._kernels.interface import Weights
 from .._kernels.remembered import remembered
 from .._kernels.stack import Stack, check_data, run_stack, stack_of
 from .._recurrence.layout import Layout
-from ..base import ShapeError
+from ..base import ArgumentError, ShapeError
 from .inference import Attrs, Known, unify
 from .registry import IsTraining, Operator, operator
 
@@ -186,11 +186,16 @@ def _joined_shapes(op: Operator, attrs: Attrs, ins: list[Known], outs: list[Know
     return [(share if size is None else size,) for size in sizes], outs
 
 
-@operator("_rnn_param_concat", infer=_joined_shapes)
+def _check_dim(attrs: Mapping[str, Any]) -> None:
+    if attrs["dim"] != 0:
+        raise ArgumentError(
+            f"_rnn_param_concat: attribute dim: expected 0, the only axis of flat parts; got {attrs['dim']}"
+        )
+
+
+@operator("_rnn_param_concat", infer=_joined_shapes, check=_check_dim)
 def rnn_param_concat(*data: Tensor, dim: int = 1) -> Tensor:
     """The flat parameter vector of a fused RNN, joined from flat parts in the order of `rennet._recurrence.layout`."""
-    if dim != 0:
-        raise ShapeError(f"_rnn_param_concat: dim: expected 0, the only axis of flat parts; got {dim}")
     return torch.cat(data)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .._dtypes import element_type
 from ..base import ArgumentError, ShapeError
-from .attrs import DType
+from .attrs import DType, sizes_of
 from .creation import given_shape, given_type
 from .inference import forward_only
 from .registry import Device, operator
@@ -31,7 +31,7 @@ def _gamma(alpha: Tensor, beta: Tensor) -> Tensor:
     return alpha if alpha.is_meta else torch._standard_gamma(alpha) * beta  # pyright: ignore[reportPrivateImportUsage]
 
 
-@operator("_random_gamma", "random_gamma", infer=given_shape, types=given_type)
+@operator("_random_gamma", "random_gamma", infer=given_shape, types=given_type, check=sizes_of("_random_gamma"))
 def random_gamma(
     *,
     alpha: float = 1.0,
@@ -46,7 +46,13 @@ def random_gamma(
     return _gamma(_filled(shape, dtype, device, alpha), _filled(shape, dtype, device, beta))
 
 
-@operator("_random_exponential", "random_exponential", infer=given_shape, types=given_type)
+@operator(
+    "_random_exponential",
+    "random_exponential",
+    infer=given_shape,
+    types=given_type,
+    check=sizes_of("_random_exponential"),
+)
 def random_exponential(
     *,
     lam: float = 1.0,
@@ -60,7 +66,7 @@ def random_exponential(
     return _filled(shape, dtype, device, 0).exponential_(lam)
 
 
-@operator("_random_poisson", "random_poisson", infer=given_shape, types=given_type)
+@operator("_random_poisson", "random_poisson", infer=given_shape, types=given_type, check=sizes_of("_random_poisson"))
 def random_poisson(
     *,
     lam: float = 1.0,
@@ -75,7 +81,7 @@ def random_poisson(
     return torch.poisson(_filled(shape, dtype, device, lam))
 
 
-@operator("_random_randint", "random_randint", infer=given_shape, types=given_type)
+@operator("_random_randint", "random_randint", infer=given_shape, types=given_type, check=sizes_of("_random_randint"))
 def random_randint(
     *,
     low: int,

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .inference import Known, given, unify
-from .registry import operator
+from ..base import ArgumentError, ShapeError
+from .inference import Attrs, Known, given, to_public, unify
+from .registry import Check, Operator, operator
 
 
 def _inputs(attrs: Mapping[str, Any]) -> Sequence[str]:
@@ -25,8 +26,34 @@ def _lengths_from_data(attrs: Mapping[str, Any], ins: list[Known], outs: list[Kn
     return [(*data[:at], *(lengths or ()), *data[at + 1 :]), lengths]
 
 
+_from_data = given(_lengths_from_data)
+
+
 def _types(attrs: Mapping[str, Any], ins: list[Any]) -> tuple[list[Any], list[Any]]:
     return [ins[0], *(ins[0] if kind is None else kind for kind in ins[1:])], [ins[0]]
+
+
+def _time_axis(operator: str) -> Check:
+    """A check that the axis of time is one of the first two."""
+
+    def check(attrs: Mapping[str, Any]) -> None:
+        if attrs["axis"] not in (0, 1):
+            raise ArgumentError(f"{operator}: attribute axis: expected 0 or 1, that of time; got {attrs['axis']}")
+
+    return check
+
+
+def _check_rank(operator: str, shape: Sequence[int | None]) -> None:
+    if len(shape) < 2:
+        raise ShapeError(
+            f"{operator}: data: expected at least 2 axes, time and batch; got shape {to_public(tuple(shape))}"
+        )
+
+
+def _shapes(op: Operator, attrs: Attrs, ins: list[Known], outs: list[Known]) -> tuple[list[Known], list[Known]]:
+    if ins[0] is not None:
+        _check_rank(op.name, ins[0])
+    return _from_data(op, attrs, ins, outs)
 
 
 def _steps(data: Tensor, axis: int) -> Tensor:
@@ -42,7 +69,7 @@ def _lengths(sequence_length: Tensor, data: Tensor, axis: int) -> Tensor:
     return sequence_length.long().reshape(shape)
 
 
-@operator("SequenceMask", active=_inputs, infer=given(_lengths_from_data), types=_types)
+@operator("SequenceMask", active=_inputs, infer=_shapes, types=_types, check=_time_axis("SequenceMask"))
 def sequence_mask(
     data: Tensor,
     sequence_length: Tensor | None = None,
@@ -52,28 +79,31 @@ def sequence_mask(
     axis: int = 0,
 ) -> Tensor:
     """`data` with `value` at every step past its sequence's length."""
+    _check_rank("SequenceMask", data.shape)
     if sequence_length is None:
         return data
     past = _steps(data, axis) >= _lengths(sequence_length, data, axis)
     return data.masked_fill(past, value)
 
 
-@operator("SequenceLast", active=_inputs, infer=given(_lengths_from_data), types=_types)
+@operator("SequenceLast", active=_inputs, infer=_shapes, types=_types, check=_time_axis("SequenceLast"))
 def sequence_last(
     data: Tensor, sequence_length: Tensor | None = None, *, use_sequence_length: bool = False, axis: int = 0
 ) -> Tensor:
     """The last step of each sequence."""
+    _check_rank("SequenceLast", data.shape)
     if sequence_length is None:
         return data.select(axis, -1)
     at = (_lengths(sequence_length, data, axis) - 1).expand([1 if i == axis else n for i, n in enumerate(data.shape)])
     return data.gather(axis, at).squeeze(axis)
 
 
-@operator("SequenceReverse", active=_inputs, infer=given(_lengths_from_data), types=_types)
+@operator("SequenceReverse", active=_inputs, infer=_shapes, types=_types, check=_time_axis("SequenceReverse"))
 def sequence_reverse(
     data: Tensor, sequence_length: Tensor | None = None, *, use_sequence_length: bool = False, axis: int = 0
 ) -> Tensor:
     """The steps of each sequence in reverse order; those past its length stay where they are."""
+    _check_rank("SequenceReverse", data.shape)
     if sequence_length is None:
         return data.flip(axis)
     steps, lengths = _steps(data, axis), _lengths(sequence_length, data, axis)

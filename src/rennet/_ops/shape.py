@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from ..base import ArgumentError, ShapeError
-from .inference import Attrs, Known, Shape, complete, unify
+from .attrs import at_least
+from .inference import Attrs, Known, Shape, axis_within, complete, unify
 from .registry import Operator, first_type, operator
 
 
@@ -132,6 +133,14 @@ def reshape_like(
     The axes of `lhs` from `lhs_begin` to `lhs_end`, as Python's slices have them, are replaced by those of `rhs` from
     `rhs_begin` to `rhs_end`. `rhs` gets no gradient.
     """
+    for name, bound, rank in (
+        ("lhs_begin", lhs_begin, lhs.dim()),
+        ("lhs_end", lhs_end, lhs.dim()),
+        ("rhs_begin", rhs_begin, rhs.dim()),
+        ("rhs_end", rhs_end, rhs.dim()),
+    ):
+        if bound is not None and not -rank <= bound <= rank:
+            raise ShapeError(f"reshape_like: attribute {name}: expected a number from {-rank} to {rank}; got {bound}")
     sizes = list(lhs.shape)
     sizes[slice(lhs_begin, lhs_end)] = list(rhs.shape)[slice(rhs_begin, rhs_end)]
     if prod(sizes) != lhs.numel():
@@ -142,10 +151,15 @@ def reshape_like(
     return lhs.reshape(sizes)
 
 
+def _axes_to_swap(a: int, b: int, rank: int) -> tuple[int, int]:
+    return axis_within("SwapAxis", "dim1", a, rank), axis_within("SwapAxis", "dim2", b, rank)
+
+
 def _swapped(shape: Known, a: int, b: int) -> Known:
     if shape is None:
         return None
     sizes = list(shape)
+    a, b = _axes_to_swap(a, b, len(sizes))
     sizes[a], sizes[b] = sizes[b], sizes[a]
     return tuple(sizes)
 
@@ -159,7 +173,17 @@ def _swap_shapes(op: Operator, attrs: Attrs, ins: list[Known], outs: list[Known]
 @operator("SwapAxis", "swapaxes", infer=_swap_shapes)
 def swapaxes(data: Tensor, *, dim1: int = 0, dim2: int = 0) -> Tensor:
     """Two axes exchanged."""
-    return data.transpose(dim1, dim2)
+    return data.transpose(*_axes_to_swap(dim1, dim2, data.dim()))
+
+
+def _order(axes: tuple[int, ...], rank: int) -> tuple[int, ...]:
+    """The order of all `rank` axes, each counted from the front; without `axes` they are reversed."""
+    if not axes:
+        return tuple(reversed(range(rank)))
+    order = tuple(axis_within("transpose", "axes", axis, rank) for axis in axes)
+    if len(set(order)) != rank or len(order) != rank:
+        raise ShapeError(f"transpose: attribute axes: expected each of {rank} axes once; got {axes}")
+    return order
 
 
 def _transpose_shapes(
@@ -167,7 +191,7 @@ def _transpose_shapes(
 ) -> tuple[list[Known], list[Known]]:
     data, out = ins[0], outs[0]
     rank = len(data) if data is not None else len(out) if out is not None else len(attrs["axes"])
-    axes = attrs["axes"] or tuple(reversed(range(rank)))
+    axes = _order(attrs["axes"], rank)
     if out is not None:
         sizes: list[int | None] = [None] * rank
         for place, axis in enumerate(axes):
@@ -179,16 +203,16 @@ def _transpose_shapes(
 @operator("transpose", infer=_transpose_shapes)
 def transpose(data: Tensor, *, axes: tuple[int, ...] = ()) -> Tensor:
     """The axes in the order `axes`, or all reversed."""
-    return data.permute(axes or tuple(reversed(range(data.dim()))))
+    return data.permute(_order(axes, data.dim()))
 
 
 def _expand_shapes(op: Operator, attrs: Attrs, ins: list[Known], outs: list[Known]) -> tuple[list[Known], list[Known]]:
     data, out, axis = ins[0], outs[0], attrs["axis"]
     if out is not None:
-        at = axis % len(out)
+        at = axis_within("expand_dims", "axis", axis, len(out))
         data = unify(data, (*out[:at], *out[at + 1 :]))
     if data is not None:
-        at = axis % (len(data) + 1)
+        at = axis_within("expand_dims", "axis", axis, len(data) + 1)
         out = (*data[:at], 1, *data[at:])
     return [data], [out]
 
@@ -196,14 +220,14 @@ def _expand_shapes(op: Operator, attrs: Attrs, ins: list[Known], outs: list[Know
 @operator("expand_dims", infer=_expand_shapes)
 def expand_dims(data: Tensor, *, axis: int) -> Tensor:
     """A new axis of size 1 at `axis`."""
-    return data.unsqueeze(axis)
+    return data.unsqueeze(axis_within("expand_dims", "axis", axis, data.dim() + 1))
 
 
 @operator("squeeze")
 def squeeze(data: Tensor, *, axis: tuple[int, ...] | None = None) -> Tensor:
     """Without the axes of size 1, or without those in `axis`."""
     for at in axis or ():
-        if data.shape[at] != 1:
+        if data.shape[axis_within("squeeze", "axis", at, data.dim())] != 1:
             raise ShapeError(f"squeeze: axis {at} of shape {tuple(data.shape)} is not 1")
     result = data.squeeze() if axis is None else data.squeeze(axis)
     return result if result.dim() else result.reshape(1)
@@ -219,7 +243,7 @@ def _concat_shapes(op: Operator, attrs: Attrs, ins: list[Known], outs: list[Know
     ranked = next((shape for shape in (*ins, *outs) if shape is not None), None)
     if ranked is None:
         return ins, outs
-    axis = attrs["dim"] % len(ranked)
+    axis = axis_within("Concat", "dim", attrs["dim"], len(ranked))
 
     def without_axis(shape: Known) -> Known:
         return None if shape is None else (*shape[:axis], None, *shape[axis + 1 :])
@@ -245,7 +269,7 @@ def _concat_shapes(op: Operator, attrs: Attrs, ins: list[Known], outs: list[Know
 @operator("Concat", "concat", infer=_concat_shapes)
 def concat(*data: Tensor, dim: int = 1) -> Tensor:
     """The inputs joined along axis `dim`."""
-    return torch.cat(data, dim)
+    return torch.cat(data, axis_within("Concat", "dim", dim, data[0].dim()) if data else dim)
 
 
 def _stack_shapes(op: Operator, attrs: Attrs, ins: list[Known], outs: list[Known]) -> tuple[list[Known], list[Known]]:
@@ -254,10 +278,10 @@ def _stack_shapes(op: Operator, attrs: Attrs, ins: list[Known], outs: list[Known
     for shape in ins:
         common = unify(common, shape)
     if out is not None:
-        at = attrs["axis"] % len(out)
+        at = axis_within("stack", "axis", attrs["axis"], len(out))
         common = unify(common, (*out[:at], *out[at + 1 :]))
     if common is not None:
-        at = attrs["axis"] % (len(common) + 1)
+        at = axis_within("stack", "axis", attrs["axis"], len(common) + 1)
         out = unify(out, (*common[:at], len(ins), *common[at:]))
     return [common] * len(ins), [out]
 
@@ -265,7 +289,7 @@ def _stack_shapes(op: Operator, attrs: Attrs, ins: list[Known], outs: list[Known
 @operator("stack", infer=_stack_shapes)
 def stack(*data: Tensor, axis: int = 0) -> Tensor:
     """The inputs, all of one shape, along a new axis."""
-    return torch.stack(data, axis)
+    return torch.stack(data, axis_within("stack", "axis", axis, data[0].dim() + 1) if data else axis)
 
 
 def _split_outputs(attrs: Mapping[str, Any]) -> Sequence[str]:
@@ -280,7 +304,7 @@ def _split_shapes(op: Operator, attrs: Attrs, ins: list[Known], outs: list[Known
         part = unify(part, shape)
     if part is not None:
         rank = len(part) + (1 if attrs["squeeze_axis"] else 0)
-        axis = attrs["axis"] % rank
+        axis = axis_within("SliceChannel", "axis", attrs["axis"], rank)
         if attrs["squeeze_axis"]:
             part = (*part[:axis], 1, *part[axis:])
         width = part[axis]
@@ -288,7 +312,7 @@ def _split_shapes(op: Operator, attrs: Attrs, ins: list[Known], outs: list[Known
         data = unify(data, whole)
     if data is None:
         return ins, outs
-    axis = attrs["axis"] % len(data)
+    axis = axis_within("SliceChannel", "axis", attrs["axis"], len(data))
     width = data[axis]
     if width is not None and width % parts:
         raise ShapeError(
@@ -308,9 +332,12 @@ def _split_shapes(op: Operator, attrs: Attrs, ins: list[Known], outs: list[Known
     return [data], [part] * parts
 
 
-@operator("SliceChannel", "split", outputs=_split_outputs, infer=_split_shapes)
+@operator(
+    "SliceChannel", "split", outputs=_split_outputs, infer=_split_shapes, check=at_least("SliceChannel", num_outputs=1)
+)
 def split(data: Tensor, *, num_outputs: int, axis: int = 1, squeeze_axis: bool = False) -> tuple[Tensor, ...]:
     """`num_outputs` equal parts along `axis`; with `squeeze_axis` parts of size 1 lose that axis."""
+    axis = axis_within("SliceChannel", "axis", axis, data.dim())
     width = data.shape[axis]
     if width % num_outputs:
         raise ShapeError(f"SliceChannel: axis {axis} of shape {tuple(data.shape)} does not split into {num_outputs}")
@@ -324,6 +351,7 @@ def split(data: Tensor, *, num_outputs: int, axis: int = 1, squeeze_axis: bool =
 @operator("slice_axis")
 def slice_axis(data: Tensor, *, axis: int, begin: int, end: int | None) -> Tensor:
     """Elements `begin` to `end` (exclusive; None for the last) along `axis`."""
+    axis = axis_within("slice_axis", "axis", axis, data.dim())
     size = data.shape[axis]
     first = begin + size if begin < 0 else begin
     last = size if end is None else end + size if end < 0 else end
@@ -335,7 +363,7 @@ def slice_axis(data: Tensor, *, axis: int, begin: int, end: int | None) -> Tenso
 @operator("reverse", "flip")
 def reverse(data: Tensor, *, axis: tuple[int, ...]) -> Tensor:
     """The order of elements reversed along `axis`."""
-    return data.flip(axis)
+    return data.flip([axis_within("reverse", "axis", at, data.dim()) for at in axis])
 
 
 @operator("tile")
@@ -347,7 +375,9 @@ def tile(data: Tensor, *, reps: tuple[int, ...]) -> Tensor:
 @operator("repeat")
 def repeat(data: Tensor, *, repeats: int, axis: int | None = None) -> Tensor:
     """Each element repeated along `axis`, or in the flattened array."""
-    return torch.repeat_interleave(data.flatten() if axis is None else data, repeats, 0 if axis is None else axis)
+    if axis is None:
+        return torch.repeat_interleave(data.flatten(), repeats, 0)
+    return torch.repeat_interleave(data, repeats, axis_within("repeat", "axis", axis, data.dim()))
 
 
 def _expanded(name: str, data: Tensor, wanted: Sequence[int]) -> Tensor:
@@ -379,5 +409,6 @@ def broadcast_like(
         raise ArgumentError(f"broadcast_like: lhs_axes and rhs_axes go in pairs; got {lhs_axes} and {rhs_axes}")
     wanted = list(lhs.shape)
     for left, right in zip(lhs_axes, rhs_axes, strict=True):
-        wanted[left] = rhs.shape[right]
+        left = axis_within("broadcast_like", "lhs_axes", left, lhs.dim())
+        wanted[left] = rhs.shape[axis_within("broadcast_like", "rhs_axes", right, rhs.dim())]
     return _expanded("broadcast_like", lhs, wanted)

@@ -180,6 +180,7 @@ class Parameter:
         default_init = initializer.Uniform() if default_init is None else default_init
         if init is None:
             init = default_init if self.init is None else self.init
+        self._expect_initializer(init)
         self._deferred_init = (init, contexts, default_init, None)
         if self._shape_is_known:
             self._finish_deferred_init()
@@ -189,6 +190,14 @@ class Parameter:
                 f"Cannot initialize Parameter {self.name!r} because it has invalid shape: {self.shape}. "
                 "Give every dimension, or allow_deferred_init=True"
             )
+
+    def _expect_initializer(self, init: Any) -> None:
+        """Say now that there is no such initializer, not at the first batch."""
+        if isinstance(init, str):
+            try:
+                initializer.create(init)
+            except MXNetError as error:
+                raise ArgumentError(f"Parameter {self.name!r}: init: {error}") from error
 
     def _finish_deferred_init(self) -> None:
         """Do what `initialize` or loading had to put off."""
@@ -380,6 +389,7 @@ class Parameter:
 
     def cast(self, dtype: Any) -> None:
         """Change the element type of values and gradient."""
+        element_type(dtype)  # an unknown one is told before anything changes
         self.dtype = dtype
         self._var = None
         if self._data is not None:

@@ -74,7 +74,7 @@ class BlockModule(nn.Module):
         return f"{type(self).__name__}(\n  {_indented(repr(self.block))}\n)"
 
     @torch.compiler.disable  # a compiler would follow the bookkeeping below, and stop at each turn of it
-    def forward(self, *args: Any) -> Any:
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the Block computes, on tensors; ``torch.compile`` compiles around it."""
         self._expect_a_graph()
         # the Block's own arrays are replaced meanwhile, so one thread at a time
@@ -83,7 +83,8 @@ class BlockModule(nn.Module):
                 scopes.enter_context(parameter._standing_in(getattr(owner, name)))
             recording = torch.is_grad_enabled()
             scopes.enter_context(RecordingStateScope(recording, self.training))
-            result = self.block(*(_wrapped(arg) for arg in args))
+            named = {name: _wrapped(value) for name, value in kwargs.items()}
+            result = self.block(*(_wrapped(arg) for arg in args), **named)
         return _unwrapped(result)
 
     def _expect_a_graph(self) -> None:

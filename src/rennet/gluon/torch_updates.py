@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -25,6 +26,26 @@ def makes_torch_optimizer(optimizer: Any) -> bool:
     return callable(optimizer) and not isinstance(optimizer, Optimizer)
 
 
+_SPELLINGS = {"learning_rate": "lr", "wd": "weight_decay", "epsilon": "eps", "beta1": "betas", "beta2": "betas"}
+"""MXNet's names of arguments that torch's optimizers know under others."""
+
+
+def _expect_known(make: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
+    """Does what makes the optimizer take these arguments; many differ from MXNet's in the name alone."""
+    try:
+        known = inspect.signature(make).parameters
+    except (TypeError, ValueError):  # a callable that does not say; it will object itself
+        return
+    if any(each.kind is each.VAR_KEYWORD for each in known.values()):
+        return
+    for name in arguments:
+        if name not in known:
+            other = _SPELLINGS.get(name)
+            mend = f"; torch calls it {other!r}" if other in known else f"; it has {', '.join(list(known)[1:])}"
+            kind = getattr(make, "__name__", "optimizer")
+            raise ArgumentError(f"Trainer: optimizer_params: torch's {kind} has no argument {name!r}{mend}")
+
+
 _FORMAT = "rennet states of a torch optimizer 1"
 
 
@@ -37,9 +58,15 @@ class TorchUpdater:
         From a list of tensors, and `arguments`, to the optimizer.
     arguments : dict
         Such as ``{'lr': 0.1}``.
+
+    Raises
+    ------
+    ArgumentError
+        If it has no such argument; MXNet's names, such as ``learning_rate``, are told torch's.
     """
 
     def __init__(self, make: Callable[..., torch.optim.Optimizer], arguments: Mapping[str, Any]) -> None:
+        _expect_known(make, arguments)
         self._make, self._arguments = make, arguments
         self._tensors: dict[int, torch.Tensor] = {}
         self._waiting: bytes | None = None

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from . import contrib, linalg, random, sparse
+from . import contrib, linalg, ndarray, random, sparse
 from . import generated as _internal
 from . import generated as op
 from .absent import imdecode
@@ -37,6 +37,7 @@ __all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
     "load",
     "load_frombuffer",
     "moveaxis",
+    "ndarray",
     "ones",
     "op",
     "random",

@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..base import MXNetError, ShapeError
+from ..base import ArgumentError, MXNetError, ShapeError, shown
+
+_PARTS = "whole numbers, slices, ..., None, and arrays or lists of numbers"
+
+
+class IndexingError(MXNetError, IndexError):
+    """An index expression picks what the array does not have."""
 
 
 def take(tensor: Tensor, key: tuple[Any, ...]) -> Tensor:
     """The elements that `key` picks: the same memory if they lie there in one piece, otherwise a copy, as in MXNet."""
+    _expect_axes(tensor, key)
+    whole = tuple(tensor.shape)
     if any(_goes_back(part) for part in key):
         tensor, key = _forwards(tensor, key)
-    return tensor[key].contiguous()
+    try:
+        return tensor[key].contiguous()
+    except IndexError as error:
+        raise IndexingError(f"index: {error}; the array has shape {whole}") from error
 
 
 def put(tensor: Tensor, key: tuple[Any, ...], value: Tensor) -> None:
     """Write `value`, broadcast to their shape, to the elements that `key` picks."""
+    _expect_axes(tensor, key)
     if any(_goes_back(part) for part in key):
         numbers = take(torch.arange(tensor.numel(), device=tensor.device).reshape(tensor.shape), key)
         key = torch.unravel_index(numbers, tensor.shape)
     try:
         tensor[key] = value
+    except IndexError as error:
+        raise IndexingError(f"index: {error}; the array has shape {tuple(tensor.shape)}") from error
     except RuntimeError as error:
         expected, got = tuple(tensor.detach()[key].shape), tuple(value.shape)
         if not _broadcasts(got, expected):
@@ -48,14 +63,41 @@ def torch_key(key: Any, device: torch.device) -> tuple[Any, ...]:
 
 
 def _torch_part(part: Any, device: torch.device) -> Any:
-    if isinstance(part, np.integer):
-        return int(part)
-    if isinstance(part, np.ndarray | list):
-        part = torch.as_tensor(in_order(np.asarray(part)))
+    if part is None or part is Ellipsis or isinstance(part, bool):
+        return part
+    if isinstance(part, np.ndarray | np.bool_ | list | tuple | range):
+        part = torch.as_tensor(in_order(_numbers(part)))
     if isinstance(part, Tensor):
         part = part.to(device)
         return part if part.dtype == torch.bool else part.long()
-    return part
+    if isinstance(part, slice):
+        return slice(*(end if end is None else _whole(end) for end in (part.start, part.stop, part.step)))
+    return _whole(part)
+
+
+def _numbers(part: Any) -> np.ndarray[Any, Any]:
+    try:
+        values = np.asarray(part)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"index: expected {_PARTS}; got a {type(part).__name__}: {error}") from error
+    if values.dtype.kind not in "biuf":
+        raise ArgumentError(f"index: expected {_PARTS}; got a {type(part).__name__} of elements {values.dtype}")
+    return values
+
+
+def _whole(part: Any) -> int:
+    """A place as an ``int``; whatever NumPy takes for one is one."""
+    try:
+        return operator.index(part)
+    except TypeError:
+        raise ArgumentError(f"index: expected {_PARTS}; got {shown(part)}") from None
+
+
+def _expect_axes(tensor: Tensor, key: tuple[Any, ...]) -> None:
+    """Does the key pick from no more axes than there are."""
+    used = sum(_axes(part) for part in key)
+    if used > tensor.dim():
+        raise IndexingError(f"index: {used} places for an array of {tensor.dim()} axes, of shape {tuple(tensor.shape)}")
 
 
 def _goes_back(part: Any) -> bool:
@@ -64,7 +106,7 @@ def _goes_back(part: Any) -> bool:
 
 def _axes(part: Any) -> int:
     """How many axes of the array a part of an index expression uses up."""
-    if part is None or part is Ellipsis:
+    if part is None or part is Ellipsis or isinstance(part, bool):
         return 0
     return part.dim() if isinstance(part, Tensor) and part.dtype == torch.bool else 1
 

@@ -24,6 +24,7 @@ kinds (graphs, functions) stay as they are in the optimizer that reads the file.
 
 from __future__ import annotations
 
+from . import optimizer
 from .adam import Adam, Adamax, Nadam
 from .adaptive import AdaDelta, AdaGrad, RMSProp
 from .contract import Optimizer
@@ -32,7 +33,7 @@ from .descent import NAG, SGD, SGLD, Signum, Test, ccSGD
 from .lamb import LAMB
 from .layerwise import LARS, LBSGD
 from .leaders import FTML, Ftrl
-from .updater import Updater
+from .updater import Updater, get_updater
 
 __all__ = [
     "DCASGD",
@@ -57,13 +58,9 @@ __all__ = [
     "ccSGD",
     "create",
     "get_updater",
+    "optimizer",
     "register",
 ]
 
 create = Optimizer.create_optimizer
 register = Optimizer.register
-
-
-def get_updater(optimizer: Optimizer) -> Updater:
-    """An `Updater` for the optimizer."""
-    return Updater(optimizer)

@@ -101,6 +101,11 @@ class Updater:
         self._elsewhere = set(self.states)
 
 
+def get_updater(optimizer: Optimizer) -> Updater:
+    """An `Updater` for the optimizer."""
+    return Updater(optimizer)
+
+
 def _slices(count: int, size: int) -> Iterator[slice]:
     for start in range(0, count, size):
         yield slice(start, min(start + size, count))

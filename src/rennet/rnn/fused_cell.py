@@ -161,10 +161,11 @@ class FusedRNNCell(BaseRNNCell):
         if not given or given == own:
             return ""
         ours, theirs = (
-            f"{len({cell[1:] for cell in cells})} layers in {len({cell[0] for cell in cells})} directions"
+            f"{_counted(len({cell[1:] for cell in cells}), 'layer')} in "
+            f"{_counted(len({cell[0] for cell in cells}), 'direction')}"
             for cells in (own, given)
         )
-        return f" The cell has {ours}, the weights have {theirs}"
+        return f" The cell has {ours}, the weights {theirs}"
 
     @property
     def _first_weight(self) -> str:
@@ -257,3 +258,7 @@ class FusedRNNCell(BaseRNNCell):
             if self._dropout > 0 and layer != self._num_layers - 1:
                 stack.add(DropoutCell(self._dropout, prefix=f"{self._prefix}dropout{layer}_"))
         return stack
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

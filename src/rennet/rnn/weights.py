@@ -32,14 +32,23 @@ def take_weight(args: Weights, name: str, what: str) -> NDArray:
 
 
 def expect_rows(weight: NDArray, gates: int, units: int, name: str, what: str, cause: str) -> None:
-    """Refuse a weight that has not one row for each unit of each of its gates."""
-    if weight.shape[:1] != (gates * units,):
+    """Refuse a weight without a row for each unit of each gate, or a hidden one without a column for each unit."""
+    wanted = (gates * units, units) if _is_hidden(name) else (gates * units,)
+    if weight.shape[: len(wanted)] != wanted:
+        columns = f" of {units}" if len(wanted) == 2 else ""
         share = f"num_hidden={units}" + (f" for each of {gates} gates" if gates > 1 else "")
-        raise ShapeError(f"{what}: {name}: expected {gates * units} rows, {share}; got shape {weight.shape}. {cause}")
+        raise ShapeError(
+            f"{what}: {name}: expected {gates * units} rows{columns}, {share}; got shape {weight.shape}. {cause}"
+        )
+
+
+def _is_hidden(name: str) -> bool:
+    field = _NAME.fullmatch(name)
+    return field is not None and field["field"].startswith("h2h") and name.endswith("weight")
 
 
 def why_other_rows(args: Weights, stem: str, gates: int, units: int) -> str:
-    """Why weights may be of other rows than those of `gates` gates of `units` units, from the shape of the hidden one."""
+    """Why weights have not the rows of `gates` gates of `units` units, by the shape of the hidden one."""
     name = f"{stem}h2h_weight"
     weight = args.get(name)
     came = tuple(weight.shape[:2]) if isinstance(weight, NDArray) else None

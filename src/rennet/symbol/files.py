@@ -141,7 +141,7 @@ def _from_current(graph: GraphRecord, source: str) -> Symbol:
         expected = 0 if operator is None else len(node.input_names)
         if len(node.inputs) != expected:
             raise FormatError(source, where, "inputs", f"{expected} for {record.op}", str(len(node.inputs)))
-        node.subgraphs = tuple(record.subgraphs)
+        node.subgraphs, node.from_file = tuple(record.subgraphs), True
         node.versions = [each.version for each in record.inputs]
         nodes.append(node)
         counts.append(node.num_outputs)

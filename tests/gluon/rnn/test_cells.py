@@ -254,6 +254,10 @@ def test_begin_states() -> None:
     assert [type(state) for state in cell.begin_state(batch_size=3)] == [mx.nd.NDArray] * 3
     assert [type(state) for state in cell.begin_state(func=mx.sym.zeros)] == [mx.sym.Symbol] * 3
     assert isinstance(rnn.ZoneoutCell(rnn.RNNCell(2)).begin_state()[0], mx.sym.Symbol)
+    wrong: Any
+    for wrong in ("a", -2, 1.5):
+        with pytest.raises(ArgumentError, match=r"LSTMCell.begin_state: batch_size: expected a whole number of at"):
+            cell.begin_state(wrong)
     with pytest.raises(ArgumentError, match=r"LSTMCell.begin_state: batch_size: .*func=mx.sym.zeros"):
         cell.begin_state()
 

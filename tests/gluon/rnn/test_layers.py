@@ -249,6 +249,15 @@ BAD = [
     (lambda: gluon.rnn.GRU(4, projection_size=2), "projection_size applies to mode 'lstm'"),
     (lambda: gluon.rnn.LSTM(0), "state_size"),
     (lambda: gluon.rnn.LSTM(4, state_clip_min=-1), "go together"),
+    (lambda: gluon.rnn.LSTM(4, input_size=-1), "LSTM: input_size: expected a whole number of at least 0, got -1"),
+    (lambda: gluon.rnn.LSTM(4, h2r_weight_initializer="zeros"), "h2r_weight_initializer: there is no projection"),
+    (lambda: gluon.rnn.LSTM(4).begin_state(None), "LSTM.begin_state: batch_size: .* got None"),  # pyright: ignore
+    (lambda: gluon.rnn.LSTM(4).begin_state(-2), "LSTM.begin_state: batch_size: .* got -2"),
+    (lambda: gluon.rnn.LSTM(4).cast("foo"), "dtype: expected one of .* got 'foo'"),
+    (
+        lambda: gluon.rnn.LSTM(4, i2h_weight_initializer="foo", prefix="a_").initialize(),
+        "Parameter 'a_l0_i2h_weight': init: initializer: expected one of .* got 'foo'",
+    ),
     (lambda: initialized("GRU", 4, input_size=5)(mx.nd.ones((3, 5))), "expected inputs of 3 axes"),
     (
         lambda: initialized("GRU", 4, input_size=5)(mx.nd.ones((3, 2, 5)), mx.nd.ones((1, 2, 3))),

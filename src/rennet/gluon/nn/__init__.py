@@ -3,6 +3,7 @@
 from ..block import Block
 from ..hybrid_block import HybridBlock
 from ..symbol_block import SymbolBlock
+from . import basic_layers, conv_layers
 from .activations import ELU, GELU, SELU, Activation, LeakyReLU, PReLU, Swish
 from .basic_layers import Dense, Dropout, Embedding, Flatten
 from .containers import HybridSequential, Sequential
@@ -25,6 +26,19 @@ from .pooling_layers import (
     MaxPool3D,
 )
 from .transposed_layers import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose
+
+# MXNet's users look for them in basic_layers
+basic_layers.__dict__.update(
+    BatchNorm=BatchNorm,
+    BatchNormReLU=BatchNormReLU,
+    GroupNorm=GroupNorm,
+    HybridLambda=HybridLambda,
+    HybridSequential=HybridSequential,
+    InstanceNorm=InstanceNorm,
+    Lambda=Lambda,
+    LayerNorm=LayerNorm,
+    Sequential=Sequential,
+)
 
 __all__ = [
     "ELU",
@@ -69,4 +83,6 @@ __all__ = [
     "Sequential",
     "Swish",
     "SymbolBlock",
+    "basic_layers",
+    "conv_layers",
 ]

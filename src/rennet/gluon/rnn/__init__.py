@@ -1,6 +1,6 @@
 """Recurrent layers and cells of Gluon. May import what `gluon` may."""
 
-from . import rnn_cell
+from . import rnn_cell, rnn_layer
 from .layers import GRU, LSTM, RNN
 from .rnn_cell import (
     BidirectionalCell,
@@ -34,4 +34,5 @@ __all__ = [
     "SequentialRNNCell",
     "ZoneoutCell",
     "rnn_cell",
+    "rnn_layer",
 ]

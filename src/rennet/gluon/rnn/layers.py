@@ -10,7 +10,7 @@ from ... import ndarray, symbol
 from ..._cells.states import expect_states
 from ..._kernels.stack import stack_of
 from ..._recurrence.modes import MODES
-from ...base import ArgumentError, ShapeError, one_of
+from ...base import ArgumentError, ShapeError, expect_whole, one_of
 from ...ndarray import NDArray
 from ...symbol import Symbol
 from ..hybrid_block import HybridBlock
@@ -47,6 +47,12 @@ class _RNNLayer(HybridBlock):
         **kwargs: Any,
     ) -> None:
         one_of(f"{type(self).__name__}: layout", layout, ("TNC", "NTC"))
+        expect_whole(f"{type(self).__name__}: input_size", input_size, 0)
+        if h2r_weight_initializer is not None and projection_size is None:
+            raise ArgumentError(
+                f"{type(self).__name__}: h2r_weight_initializer: there is no projection to fill; give an LSTM's "
+                "projection_size as well"
+            )
         clip = lstm_state_clip_min, lstm_state_clip_max, lstm_state_clip_nan
         stack = stack_of(mode, hidden_size, num_layers, bool(bidirectional), dropout, projection_size, *clip)
         super().__init__(**kwargs)
@@ -115,6 +121,7 @@ class _RNNLayer(HybridBlock):
         **kwargs
             Passed on to `func`, with the state's name, shape and element type: ``ctx``, say.
         """
+        expect_whole(f"{type(self).__name__}.begin_state: batch_size", batch_size, 0)
         return [
             func(name=f"{self.prefix}h0_{place}", **{**info, **kwargs})
             for place, info in enumerate(self.state_info(batch_size))
@@ -330,7 +337,7 @@ class LSTM(_RNNLayer):
     projection_size : int, optional
         Width to which the hidden state is projected.
     h2r_weight_initializer : Initializer or str
-        How the projection is filled.
+        How the projection is filled; only with `projection_size`.
     state_clip_min, state_clip_max : float, optional
         Bounds on the cell state at every step; both or none.
     state_clip_nan : bool

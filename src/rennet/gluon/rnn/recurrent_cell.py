@@ -10,7 +10,7 @@ from ..._cells.gated import activate
 from ..._cells.lengths import as_lengths, last_states, masked
 from ..._cells.sequences import as_steps, expect_steps, in_form, is_merged, time_axis
 from ..._dtypes import element_type
-from ...base import ArgumentError, NotSupportedError, expect_call
+from ...base import ArgumentError, NotSupportedError, expect_call, expect_whole
 from ...ndarray import NDArray
 from ...symbol import Symbol
 from ..block import Block
@@ -87,7 +87,7 @@ class RecurrentCell(Block):
         Raises
         ------
         ArgumentError
-            If another cell has been put around this one.
+            If another cell has been put around this one, or `batch_size` is no number of sequences.
         """
         self._expect_bare()
         owner = f"{type(self).__name__}.begin_state"
@@ -99,6 +99,7 @@ class RecurrentCell(Block):
                     f"{owner}: batch_size: expected how many sequences there are, got {batch_size!r}; "
                     "func=mx.sym.zeros makes symbols, whose batch is inferred"
                 )
+            expect_whole(f"{owner}: batch_size", batch_size, 0)
             self._init_counter += 1
             name = f"{self._prefix}begin_state_{self._init_counter}"
             states.append(func(name=name, **{**(info or {}), **kwargs}))
