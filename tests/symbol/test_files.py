@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import rennet as mx
 from oracle.client import Oracle
-from rennet.base import FormatError, MXNetError
+from rennet.base import FormatError, MXNetError, NotSupportedError
 from same_script import run_here
 
 GOLDENS = Path(__file__).parents[1] / "goldens"
@@ -174,3 +174,10 @@ def test_many_nodes_take_seconds() -> None:
     assert len(copy.deepcopy(symbol).tojson()) > 10_000_000
     assert symbol.list_arguments() == ["x"]
     assert time.perf_counter() - start < 60
+
+
+def test_operators_of_ours_are_not_saved() -> None:
+    parts = [mx.sym.Variable(f"in{place}") for place in range(6)]
+    net = mx.sym._internal._rnn_of_parts(*parts, state_size=3, num_layers=1, mode="gru", name="own")
+    with pytest.raises(NotSupportedError, match="own: the operator _rnn_of_parts is rennet's own"):
+        net.tojson()

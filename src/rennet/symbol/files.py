@@ -14,7 +14,7 @@ from .._formats.symbol_json import parse_graph, render_graph
 from .._formats.upgrade import upgrade_graph
 from .._ops.control_flow import ControlFlow
 from .._ops.registry import Operator, find
-from ..base import FormatError, MXNetError, expect
+from ..base import FormatError, MXNetError, NotSupportedError, expect
 from .numpy_names import NUMPY_NAMES
 from .subgraph import Subgraph
 from .symbol import Symbol
@@ -24,6 +24,9 @@ def to_record(symbol: Symbol) -> GraphRecord:
     """The graph as the file format holds it."""
     order = _graph.in_order(symbol._outputs)
     numbers = {id(node): number for number, node in enumerate(order)}
+    own = next((node for node in order if node.op is not None and node.op.ours), None)
+    if own is not None and own.op is not None:
+        raise NotSupportedError(f"{own.name}: the operator {own.op.name} is rennet's own; MXNet's files cannot hold it")
 
     nodes = [
         NodeRecord(

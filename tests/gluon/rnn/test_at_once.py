@@ -187,7 +187,8 @@ def test_what_users_change_is_stepped(kind: Any, layout: str) -> None:
     cell.initialize(mx.init.Uniform(0.5))
     if kind == "patched":
         before = cell.hybrid_forward
-        cell.hybrid_forward = lambda F, x, states, **kw: (before(F, x, states, **kw)[0] * 10, states)
+        louder: Any = lambda F, x, states, **kw: (before(F, x, states, **kw)[0] * 10, states)  # noqa: E731
+        cell.hybrid_forward = louder
     x = mx.nd.random.uniform(shape=(4, 5, 2) if layout == "NTC" else (4, 2, 5))
     axis = layout.index("T")
     steps = [x.slice_axis(axis=axis, begin=t, end=t + 1).reshape((4, 2)) for t in range(5)]
