@@ -178,6 +178,7 @@ def test_many_nodes_take_seconds() -> None:
 
 def test_operators_of_ours_are_not_saved() -> None:
     parts = [mx.sym.Variable(f"in{place}") for place in range(6)]
-    net = mx.sym._internal._rnn_of_parts(*parts, state_size=3, num_layers=1, mode="gru", name="own")
+    internal: Any = mx.sym._internal
+    net = internal._rnn_of_parts(*parts, state_size=3, num_layers=1, mode="gru", name="own")
     with pytest.raises(NotSupportedError, match="own: the operator _rnn_of_parts is rennet's own"):
         net.tojson()
