@@ -347,7 +347,7 @@ class TestObjections:
                 r"elemwise_add: expected equal shapes, got \(2, 3, 4\) and \(3, 4\)",
             ),
             (lambda x: x + mx.nd.ones(5), r"broadcast_add failed on inputs of shapes \(2, 3, 4\), \(5,\): "),
-            (lambda x: mx.nd.sum(x, axis=3), r"axis 3 is outside of an array of shape \(2, 3, 4\)"),
+            (lambda x: mx.nd.sum(x, axis=3), "sum: attribute axis: expected an axis from -3 to 2"),
             (
                 lambda x: mx.nd.take(x, mx.nd.array([2]), mode="raise"),
                 "take: expected indices from 0 to 1 for axis 0, got 2",
@@ -368,7 +368,7 @@ class TestObjections:
             (lambda x: mx.nd.broadcast_like(x, x, lhs_axes=(0,)), "lhs_axes and rhs_axes go in pairs"),
             (lambda x: mx.nd.log_softmax(x, use_length=True), "log_softmax: attribute use_length"),
             (lambda x: mx.nd.squeeze(x, axis=0), r"squeeze: axis 0 of shape \(2, 3, 4\) is not 1"),
-            (lambda x: x.transpose((0, 1)), "transpose failed on inputs of shapes"),
+            (lambda x: x.transpose((0, 1)), "transpose: attribute axes: expected each of 3 axes once"),
         ],
     )
     def test_calls(self, x: mx.nd.NDArray, call: Any, message: str) -> None:
