@@ -84,7 +84,7 @@ def test_any_stack(oracle: Oracle, snippet: Any) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=1500, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(snippet=snippets())
 def test_any_stack_at_length(oracle: Oracle, snippet: Any) -> None:
     _check(oracle, snippet)
