@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor
-from torch._C._functorch import get_unwrapped, is_functorch_wrapped_tensor
 
 from ._graph import in_order
 from ._state import flags
 from .base import ArgumentError, MXNetError
 from .context import Context, current_context
 from .ndarray.array import NDArray
+from .ndarray.running import on_their_own
 from .program import Program, Watch, _seen_as
 from .symbol.inference import shapes_of
 from .symbol.symbol import Symbol
@@ -73,7 +72,7 @@ class CachedOp:
             except (RuntimeError, IndexError, ValueError) as error:
                 given = ", ".join(f"{name}: {array.shape}" for name, array in zip(self.inputs, arrays, strict=True))
                 raise MXNetError(f"{_place_of(error, program)} failed on inputs of shapes {given}: {error}") from error
-            results = _on_their_own(results, [array._tensor for array in arrays])
+            results = on_their_own(results, [array._tensor for array in arrays])
         outputs = [NDArray(tensor.reshape(1) if tensor.dim() == 0 else tensor, ctx) for tensor in results]
         if flags.recording and any(array._recorded or array._tensor.requires_grad for array in arrays):
             for output in outputs:
@@ -105,24 +104,6 @@ def _place_of(error: BaseException, program: Program) -> str:
         return "a graph"
     node = program.nodes[number]
     return f"operator {node.name} ({node.op.name})" if node.op else node.name
-
-
-def _on_their_own(results: Sequence[Tensor], given: Sequence[Tensor]) -> list[Tensor]:
-    """The results, with copies of those that lie in the memory of an input, or share theirs with another result."""
-    if torch.compiler.is_compiling():  # what is traced has no memory yet
-        return [each.clone() if any(each is tensor for tensor in given) else each for each in results]
-    memory = {_memory(tensor) for tensor in given}
-    return [
-        each.clone(memory_format=torch.contiguous_format) if each._base is not None or _memory(each) in memory else each
-        for each in results
-    ]
-
-
-def _memory(tensor: Tensor) -> int:
-    """What tensors that share memory have in common, inside torch.func's transforms too."""
-    while is_functorch_wrapped_tensor(tensor):
-        tensor = get_unwrapped(tensor)
-    return tensor.untyped_storage()._cdata
 
 
 class _OperatorWatch(Watch):

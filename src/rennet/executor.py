@@ -123,9 +123,12 @@ class Executor:
         self._ran = is_train, torch.get_rng_state()
         results = self._compute(is_train, differentiable=is_train)
         self._heads = results if is_train else None
-        for array, result in zip(self.outputs, results, strict=True):
-            array._tensor = result.detach()
-        return self.outputs
+        if not self._outputs:
+            self._outputs = [NDArray(result.detach(), self._ctx) for result in results]
+        else:
+            for array, result in zip(self._outputs, results, strict=True):
+                array._tensor = result.detach()
+        return self._outputs
 
     def _compute(self, is_train: bool, differentiable: bool) -> list[Tensor]:
         self._leaves = {}

@@ -44,15 +44,53 @@ def check_layout(name: str, layout: str | None, axes: int) -> None:
     )
 
 
-def _check(attrs: Mapping[str, Any]) -> None:
-    check_window("Convolution", attrs, {"stride": 1, "dilate": 1, "pad": 0})
+def check_filters(name: str, attrs: Mapping[str, Any]) -> None:
+    """Raise unless there are filters, and they split into the groups."""
     filters, groups = attrs["num_filter"], attrs["num_group"]
     if filters < 1:
-        raise ArgumentError(f"Convolution: attribute num_filter: expected a positive number; got {filters}")
+        raise ArgumentError(f"{name}: attribute num_filter: expected a positive number; got {filters}")
     if groups < 1 or filters % groups:
         raise ArgumentError(
-            f"Convolution: attribute num_group: expected a positive divisor of num_filter {filters}; got {groups}"
+            f"{name}: attribute num_group: expected a positive divisor of num_filter {filters}; got {groups}"
         )
+
+
+def check_channels(name: str, channels: int | None, groups: int) -> None:
+    """Raise unless the channels, if they are known, split into the groups."""
+    if channels is not None and channels % groups:
+        raise ShapeError(f"{name}: {channels} channels do not split into num_group {groups} equal groups")
+
+
+def check_rank(name: str, shape: Sequence[int | None], kernel: Sequence[int]) -> None:
+    """Raise unless data of this shape has batch, channels, and a spatial axis for each size of the kernel."""
+    if len(shape) != len(kernel) + 2:
+        raise ShapeError(
+            f"{name}: data: expected {len(kernel) + 2} axes ({CHANNELS_FIRST[len(kernel)]}) for kernel "
+            f"{tuple(kernel)}, got shape {to_public(tuple(shape))}"
+        )
+
+
+def check_parameters(
+    name: str, data: Tensor, weight: Tensor, bias: Tensor | None, expected: Sequence[int | None], filters: int
+) -> None:
+    """Raise unless weight and bias have the shapes that follow from the data and the attributes."""
+    if weight.shape != expected:
+        raise ShapeError(
+            f"{name}: weight: expected shape {expected} for data of shape {tuple(data.shape)}, "
+            f"got {tuple(weight.shape)}"
+        )
+    if bias is not None and bias.shape != (filters,):
+        raise ShapeError(f"{name}: bias: expected shape {(filters,)}, got {tuple(bias.shape)}")
+
+
+def inputs_in_use(attrs: Mapping[str, Any]) -> Sequence[str]:
+    """Names of the inputs, with the bias if there is one."""
+    return ("data", "weight") if attrs["no_bias"] else ("data", "weight", "bias")
+
+
+def _check(attrs: Mapping[str, Any]) -> None:
+    check_window("Convolution", attrs, {"stride": 1, "dilate": 1, "pad": 0})
+    check_filters("Convolution", attrs)
 
 
 def _window(attrs: Mapping[str, Any]) -> list[tuple[int, int, int]]:
@@ -79,23 +117,14 @@ def _width_before(size: int | None, extent: int, stride: int, pad: int) -> int |
 
 def _weight_shape(attrs: Mapping[str, Any], channels: int | None) -> tuple[int | None, ...]:
     groups = attrs["num_group"]
-    if channels is not None and channels % groups:
-        raise ShapeError(f"Convolution: {channels} channels do not split into num_group {groups} equal groups")
+    check_channels("Convolution", channels, groups)
     return (attrs["num_filter"], None if channels is None else channels // groups, *attrs["kernel"])
-
-
-def _check_rank(shape: Sequence[int | None], attrs: Mapping[str, Any]) -> None:
-    if len(shape) != len(attrs["kernel"]) + 2:
-        raise ShapeError(
-            f"Convolution: data: expected {len(attrs['kernel']) + 2} axes ({CHANNELS_FIRST[len(attrs['kernel'])]}) "
-            f"for kernel {attrs['kernel']}, got shape {to_public(tuple(shape))}"
-        )
 
 
 def _shapes(op: Operator, attrs: Attrs, ins: list[Known], outs: list[Known]) -> tuple[list[Known], list[Known]]:
     data, weight, out, window = ins[0], ins[1], outs[0], _window(attrs)
     if data is not None:
-        _check_rank(data, attrs)
+        check_rank("Convolution", data, attrs["kernel"])
         channels = data[1]
         if channels is None and weight is not None and weight[1] is not None:
             channels = weight[1] * attrs["num_group"]
@@ -113,14 +142,10 @@ def _shapes(op: Operator, attrs: Attrs, ins: list[Known], outs: list[Known]) -> 
     return shapes, [out]
 
 
-def _inputs(attrs: Mapping[str, Any]) -> Sequence[str]:
-    return ("data", "weight") if attrs["no_bias"] else ("data", "weight", "bias")
-
-
 _CONVOLVE = {1: torch_nn.conv1d, 2: torch_nn.conv2d, 3: torch_nn.conv3d}
 
 
-@operator("Convolution", active=_inputs, infer=_shapes, check=_check)
+@operator("Convolution", active=inputs_in_use, infer=_shapes, check=_check)
 def convolution(
     data: Tensor,
     weight: Tensor,
@@ -145,15 +170,9 @@ def convolution(
     so many independent groups. Layouts with the channels last are refused. `workspace`, `cudnn_tune` and `cudnn_off`
     say how MXNet computes on a GPU, not what; PyTorch decides that by itself.
     """
-    _check_rank(data.shape, {"kernel": kernel})
+    check_rank("Convolution", data.shape, kernel)
     expected = _weight_shape({"num_group": num_group, "num_filter": num_filter, "kernel": kernel}, data.shape[1])
-    if weight.shape != expected:
-        raise ShapeError(
-            f"Convolution: weight: expected shape {expected} for data of shape {tuple(data.shape)}, "
-            f"got {tuple(weight.shape)}"
-        )
-    if bias is not None and bias.shape != (num_filter,):
-        raise ShapeError(f"Convolution: bias: expected shape {(num_filter,)}, got {tuple(bias.shape)}")
+    check_parameters("Convolution", data, weight, bias, expected, num_filter)
     options = {"kernel": kernel, "dilate": dilate, "stride": stride, "pad": pad}
     for size, row in zip(data.shape[2:], _window(options), strict=True):
         _width_after(size, *row)

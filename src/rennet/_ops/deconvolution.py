@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import torch.nn.functional as torch_nn
 from torch import Tensor
 
 from ..base import ArgumentError, ShapeError
-from .convolution import CHANNELS_FIRST, check_window
-from .inference import Attrs, Known, to_public, unify
+from .convolution import check_channels, check_filters, check_parameters, check_rank, check_window, inputs_in_use
+from .inference import Attrs, Known, unify
 from .registry import Operator, operator
 
 
 def _check(attrs: Mapping[str, Any]) -> None:
     check_window("Deconvolution", attrs, {"stride": 1, "dilate": 1, "pad": 0, "adj": 0, "target_shape": 0})
-    filters, groups = attrs["num_filter"], attrs["num_group"]
-    if filters < 1:
-        raise ArgumentError(f"Deconvolution: attribute num_filter: expected a positive number; got {filters}")
-    if groups < 1 or filters % groups:
-        raise ArgumentError(
-            f"Deconvolution: attribute num_group: expected a positive divisor of num_filter {filters}; got {groups}"
-        )
+    check_filters("Deconvolution", attrs)
 
 
 def _window(attrs: Mapping[str, Any]) -> list[tuple[int, int, int, int, int]]:
@@ -73,25 +67,16 @@ def _width_after(size: int | None, extent: int, stride: int, pad: int, adj: int,
     return width
 
 
-def _check_rank(shape: Sequence[int | None], kernel: Sequence[int]) -> None:
-    if len(shape) != len(kernel) + 2:
-        raise ShapeError(
-            f"Deconvolution: data: expected {len(kernel) + 2} axes ({CHANNELS_FIRST[len(kernel)]}) for kernel "
-            f"{tuple(kernel)}, got shape {to_public(tuple(shape))}"
-        )
-
-
 def _weight_shape(attrs: Mapping[str, Any], channels: int | None) -> tuple[int | None, ...]:
     groups = attrs["num_group"]
-    if channels is not None and channels % groups:
-        raise ShapeError(f"Deconvolution: {channels} channels do not split into num_group {groups} equal groups")
+    check_channels("Deconvolution", channels, groups)
     return (channels, attrs["num_filter"] // groups, *attrs["kernel"])
 
 
 def _shapes(op: Operator, attrs: Attrs, ins: list[Known], outs: list[Known]) -> tuple[list[Known], list[Known]]:
     data, weight, out = ins[0], ins[1], outs[0]
     if data is not None:
-        _check_rank(data, attrs["kernel"])
+        check_rank("Deconvolution", data, attrs["kernel"])
         channels = data[1] if data[1] is not None or weight is None else weight[0]
         widths = [_width_after(size, *row) for size, row in zip(data[2:], _window(attrs), strict=True)]
         out = unify(out, (data[0], attrs["num_filter"], *widths))
@@ -103,14 +88,10 @@ def _shapes(op: Operator, attrs: Attrs, ins: list[Known], outs: list[Known]) -> 
     return shapes, [out]
 
 
-def _inputs(attrs: Mapping[str, Any]) -> Sequence[str]:
-    return ("data", "weight") if attrs["no_bias"] else ("data", "weight", "bias")
-
-
 _DECONVOLVE = {1: torch_nn.conv_transpose1d, 2: torch_nn.conv_transpose2d, 3: torch_nn.conv_transpose3d}
 
 
-@operator("Deconvolution", active=_inputs, infer=_shapes, check=_check)
+@operator("Deconvolution", active=inputs_in_use, infer=_shapes, check=_check)
 def deconvolution(
     data: Tensor,
     weight: Tensor,
@@ -137,7 +118,7 @@ def deconvolution(
     and adjustment are chosen for it. Layouts with the channels last are refused. `workspace`, `cudnn_tune` and
     `cudnn_off` say how MXNet computes on a GPU, not what; PyTorch decides that by itself.
     """
-    _check_rank(data.shape, kernel)
+    check_rank("Deconvolution", data.shape, kernel)
     attrs = {
         "kernel": kernel,
         "stride": stride,
@@ -149,13 +130,7 @@ def deconvolution(
         "num_group": num_group,
     }
     expected = _weight_shape(attrs, data.shape[1])
-    if weight.shape != expected:
-        raise ShapeError(
-            f"Deconvolution: weight: expected shape {expected} for data of shape {tuple(data.shape)}, "
-            f"got {tuple(weight.shape)}"
-        )
-    if bias is not None and bias.shape != (num_filter,):
-        raise ShapeError(f"Deconvolution: bias: expected shape {(num_filter,)}, got {tuple(bias.shape)}")
+    check_parameters("Deconvolution", data, weight, bias, expected, num_filter)
     rows = list(zip(data.shape[2:], _window(attrs), strict=True))
     for size, row in rows:
         _width_after(size, *row)

@@ -12,7 +12,7 @@ from torch import Tensor
 from .._kernels.interface import Weights
 from .._kernels.remembered import remembered
 from .._kernels.stack import Stack, check_data, run_stack, stack_of
-from .._recurrence.layout import Layout
+from .._recurrence.layout import Layout, Slot
 from ..base import ArgumentError, ShapeError
 from .inference import Attrs, Known, unify
 from .registry import IsTraining, Operator, operator
@@ -78,6 +78,7 @@ def _types(attrs: Attrs, ins: list[Any]) -> tuple[list[Any], list[Any]]:
 class _Cuts(NamedTuple):
     """How a flat vector is cut, worked out once for each layout and input size."""
 
+    slots: list[Slot]
     total: int
     sizes: list[int]
     shapes: list[tuple[int, ...] | None]
@@ -98,6 +99,7 @@ def _cuts(layout: Layout, input_size: int) -> _Cuts:
         for layer in range(layout.num_layers)
     ]
     return _Cuts(
+        slots,
         slots[-1].offset + slots[-1].size,
         [slot.size for slot in slots],
         [slot.shape if slot.kind == "weight" else None for slot in slots],
@@ -107,7 +109,7 @@ def _cuts(layout: Layout, input_size: int) -> _Cuts:
 
 def cut(parameters: Tensor, layout: Layout, input_size: int) -> list[list[Weights]]:
     """The flat vector as each layer's, in it each direction's parameters; nothing is copied."""
-    total, sizes, shapes, places = _cuts(layout, input_size)
+    _, total, sizes, shapes, places = _cuts(layout, input_size)
     if parameters.shape != (total,):
         raise ShapeError(
             f"RNN: parameters: expected a vector of {total} for {layout} with input size {input_size}, "
@@ -236,12 +238,11 @@ def rnn_of_parts(
     count = len(stack.state_names)
     states, rest = rest[:count], rest[count:]
     lengths = rest.pop(0) if use_sequence_length else None
-    slots = list(stack.layout.slots(data.shape[2]))
+    cuts = _cuts(stack.layout, data.shape[2])
     found = [tuple(part.shape) for part in rest]
-    if found != [slot.shape for slot in slots]:
-        expected = ", ".join(f"{slot.name()} {slot.shape}" for slot in slots)
+    if found != [slot.shape for slot in cuts.slots]:
+        expected = ", ".join(f"{slot.name()} {slot.shape}" for slot in cuts.slots)
         raise ShapeError(f"RNN: for data of shape {tuple(data.shape)}, expected parameters {expected}; got {found}")
-    places = _cuts(stack.layout, data.shape[2]).places
-    weights = [[Weights(*[rest[place] for place in way]) for way in layer] for layer in places]
+    weights = [[Weights(*[rest[place] for place in way]) for way in layer] for layer in cuts.places]
     output, final = run_stack(stack, data, weights, states, lengths, training)
     return (output, *final) if state_outputs else output

@@ -14,7 +14,7 @@ from ..base import ArgumentError, NotSupportedError
 from ..context import Context
 from ..ndarray import NDArray
 from .parameter import Parameter
-from .parameter_dict import ParameterDict, bare, brief
+from .parameter_dict import ParameterDict, bare, brief, named_arrays
 from .scope import _BlockScope
 
 if TYPE_CHECKING:
@@ -228,10 +228,9 @@ class Block:
         dtype_source : {'current', 'saved'}
             Which of the two types is kept then.
         """
-        loaded = ndarray.load(filename) or {}  # a file of nothing has no names either
-        if not isinstance(loaded, dict):
-            raise ArgumentError(f"{filename}: expected arrays with names, got a list of {len(loaded)} without")
-        self.load_dict(loaded, ctx, allow_missing, ignore_extra, cast_dtype, dtype_source, str(filename))
+        self.load_dict(
+            named_arrays(filename), ctx, allow_missing, ignore_extra, cast_dtype, dtype_source, str(filename)
+        )
 
     def load_dict(
         self,

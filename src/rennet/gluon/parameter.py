@@ -12,7 +12,7 @@ import torch
 
 from .. import autograd, initializer, symbol
 from .._dtypes import element_type
-from .._ops.inference import from_public, to_public, unify
+from .._ops.inference import complete, from_public, to_public, unify
 from ..base import ArgumentError, MXNetError, NotSupportedError, ShapeError, is_whole, one_of
 from ..context import Context, context_of, cpu, current_context
 from ..ndarray import NDArray, array
@@ -119,7 +119,7 @@ class Parameter:
 
     @property
     def _shape_is_known(self) -> bool:
-        return self._shape is not None and None not in self._shape
+        return complete(self._shape)
 
     @property
     def grad_req(self) -> str:

@@ -222,9 +222,7 @@ class ParameterDict:
         dtype_source : {'current', 'saved'}
             Which of the two types is kept then.
         """
-        loaded = ndarray.load(filename) or {}  # a file of nothing has no names either
-        if not isinstance(loaded, dict):
-            raise ArgumentError(f"{filename}: expected arrays with names, got a list of {len(loaded)} without")
+        loaded = named_arrays(filename)
         source = (ctx, allow_missing, ignore_extra, restore_prefix, str(filename), cast_dtype, dtype_source)
         self.load_dict(loaded, *source)
 
@@ -262,6 +260,14 @@ class ParameterDict:
 
 
 _SAME_PREFIX = "Please make sure source and target networks have the same prefix"
+
+
+def named_arrays(filename: str | os.PathLike[str]) -> dict[str, NDArray]:
+    """A file's arrays by name; one without names is refused."""
+    loaded = ndarray.load(filename) or {}  # a file of nothing has no names either
+    if not isinstance(loaded, dict):
+        raise ArgumentError(f"{filename}: expected arrays with names, got a list of {len(loaded)} without")
+    return loaded
 
 
 def bare(name: str) -> str:

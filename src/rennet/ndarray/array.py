@@ -21,10 +21,9 @@ from .indexing import in_order, put, take, torch_key
 from .inplace import InPlace
 from .leaving import Leaving
 from .marking import GRAD_REQS, check_grad_req, mark_variable
-from .running import on_its_own as _on_its_own
 from .running import run
 
-__all__ = ["GRAD_REQS", "NDArray", "_on_its_own", "invoke", "mark_variable", "waitall"]
+__all__ = ["GRAD_REQS", "NDArray", "invoke", "mark_variable", "waitall"]
 
 _SPELLINGS = {
     operation: Spelling(f"broadcast_{operation}", f"_{word}_scalar", f"_r{word}_scalar")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch._C._functorch import get_unwrapped, is_functorch_wrapped_tensor
 
 from .._ops.registry import Operator
 from .._state import flags
@@ -47,8 +48,7 @@ def run(
             raise MXNetError(f"{operator.name} failed on inputs of shapes {shapes}: {error}") from error
         results = list(result) if isinstance(result, tuple | list) else [result]
         if not views:
-            given = {tensor.untyped_storage().data_ptr() for tensor in tensors}
-            results = [on_its_own(tensor, given) for tensor in results]
+            results = on_their_own(results, tensors)
         return [_with_an_axis(tensor) if tensor.dim() == 0 else tensor for tensor in results]
 
 
@@ -57,8 +57,19 @@ def _with_an_axis(tensor: Tensor) -> Tensor:
     return tensor.reshape(1) if flags.recording else tensor.reshape(1).data
 
 
-def on_its_own(tensor: Tensor, given: Container[int]) -> Tensor:
-    """A copy, if the tensor lies in one of the given pieces of memory or shares its own with another result."""
-    if tensor._base is None and tensor.untyped_storage().data_ptr() not in given:
-        return tensor
-    return tensor.clone(memory_format=torch.contiguous_format)
+def on_their_own(results: Sequence[Tensor], given: Sequence[Tensor]) -> list[Tensor]:
+    """The results, with copies of those that lie in the memory of an input, or share theirs with another result."""
+    if torch.compiler.is_compiling():  # what is traced has no memory yet
+        return [each.clone() if any(each is tensor for tensor in given) else each for each in results]
+    memory = {_memory(tensor) for tensor in given}
+    return [
+        each.clone(memory_format=torch.contiguous_format) if each._base is not None or _memory(each) in memory else each
+        for each in results
+    ]
+
+
+def _memory(tensor: Tensor) -> int:
+    """What tensors that share memory have in common, inside torch.func's transforms too."""
+    while is_functorch_wrapped_tensor(tensor):
+        tensor = get_unwrapped(tensor)
+    return tensor.untyped_storage()._cdata
