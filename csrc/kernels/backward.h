@@ -162,29 +162,32 @@ template <class S> struct BackwardWay {
                     with_constant<S::GATE_ROWS>(j0 + tiles.start(i + 1) - j, [&](auto rows) {
                         constexpr int M = decltype(rows)::value;
                         T *known = sums + j * pitch + q * VECTORS * S::W;
-                        Tile<S, M, N> tile;
-                        if (p0 == 0)
-                            tile.clear();
+                        alignas(64) T sums[M * N * S::W] = {};
+                        if (p0)
+                            for (int r = 0; r < M; r++)
+                                std::memcpy(sums + r * N * S::W, known + r * pitch, N * S::W * sizeof(T));
+                        if (p1 == P && s) foresee_step(q * VECTORS, N, s - 1, j, M);
+                        multiply_panels<S, M, N>(
+                            sums, past.gate_row(p0, layer.before[s] + j, 0) + layer.hidden_offset * S::W,
+                            layer.rows * S::PITCH, right + p0 * terms * N * S::W, p1 - p0, terms, terms_of(p1 - 1));
+                        if (p1 == P)
+                            (this->*then)(sums, M, N, s - 1, j, q * VECTORS * S::W);
                         else
                             for (int r = 0; r < M; r++)
-                                for (int v = 0; v < N; v++) tile.at[r][v] = load<S>(known + r * pitch + v * S::W);
-                        const long row = layer.before[s] + j;
-                        for (long p = p0; p < p1; p++) {
-                            InPanel<S> left{past.gate_row(p, row, 0) + layer.hidden_offset * S::W};
-                            multiply(tile, left, right + p * terms * N * S::W, terms_of(p));
-                        }
-                        if (p1 < P) {
-                            for (int r = 0; r < M; r++)
-                                for (int v = 0; v < N; v++) store<S>(known + r * pitch + v * S::W, tile.at[r][v]);
-                        } else {
-                            alignas(64) T sums[M * N * S::W];
-                            spill(tile, sums);
-                            (this->*then)(sums, M, N, s - 1, j, q * VECTORS * S::W);
-                        }
+                                std::memcpy(known + r * pitch, sums + r * N * S::W, N * S::W * sizeof(T));
                     });
                 }
             }
         });
+    }
+
+    // What the gradients of a step's gates will be made of comes from far away while the products are summed.
+    RENNET_INLINE void foresee_step(long vector, int vectors, long s, long j, int rows) const {
+        if (layer.kind == PLAIN) return;
+        for (int v = 0; v < vectors; v++) {
+            foresee<S>(past.gate_row(vector + v, layer.before[s] + j, 0), rows, S::PITCH, S::PITCH * sizeof(T));
+            if (layer.kind == LSTM) foresee<S>(past.cell_row(vector + v, s - 1, j), rows, S::W, S::W * sizeof(T));
+        }
     }
 
     // `d` is what later steps say of an output; what the step's own head says is added here.
@@ -358,21 +361,20 @@ template <class S> struct BackwardWay {
                 const long row = row0 + tiles.start(i);
                 with_constant<S::GATE_ROWS>(row0 + tiles.start(i + 1) - row, [&](auto rows) {
                     constexpr int M = decltype(rows)::value;
-                    T *to[M];
-                    Tile<S, M, N> tile;
-                    tile.clear();
-                    for (int r = 0; r < M; r++) to[r] = (T *)layer.call.d_data + past.place[row + r] * layer.I + first;
+                    alignas(64) T sums[M * N * S::W] = {};
+                    auto to = [&](int r, int v) {
+                        return (T *)layer.call.d_data + past.place[row + r] * layer.I + first + v * S::W;
+                    };
                     if (p0 || adds)
                         for (int r = 0; r < M; r++)
                             for (int v = 0; v < N; v++)
-                                tile.at[r][v] = load_part<S>(to[r] + v * S::W, layer.I - first - v * S::W);
-                    for (long p = p0; p < p1; p++) {
-                        InPanel<S> left{past.gate_row(p, row, 0)};
-                        multiply(tile, left, right + p * terms * N * S::W, terms_of(p));
-                    }
+                                store<S>(sums + (r * N + v) * S::W,
+                                         load_part<S>(to(r, v), layer.I - first - v * S::W));
+                    multiply_panels<S, M, N>(sums, past.gate_row(p0, row, 0), layer.rows * S::PITCH,
+                                             right + p0 * terms * N * S::W, p1 - p0, terms, terms_of(p1 - 1));
                     for (int r = 0; r < M; r++)
                         for (int v = 0; v < N; v++)
-                            store_part<S>(to[r] + v * S::W, tile.at[r][v], layer.I - first - v * S::W);
+                            store_part<S>(to(r, v), load<S>(sums + (r * N + v) * S::W), layer.I - first - v * S::W);
                 });
             }
         });

@@ -312,27 +312,30 @@ template <class S> struct ForwardWay {
         }
     }
 
-    // What a strip's sums [rows][vectors * W] become: activations, or sums that wait for the panel's other strip.
+    // What a strip's sums [rows][vectors * W] become: activations, or sums that wait for the panel's other strip. In two
+    // passes, since what is squashed twice is a chain too long to overlap with the next row's.
     template <Kind KIND>
     __attribute__((noinline)) void finish(const T *sums, int rows, int vectors, T *gate, long p, long q, long s, long j) {
         const int W = S::W;
-        for (int r = 0; r < rows; r++, sums += vectors * W, gate += S::PITCH) {
-            if constexpr (KIND == LSTM) {
-                if (vectors == S::LANES) {
-                    activate_lstm(load<S>(sums), load<S>(sums + W), load<S>(sums + 2 * W), load<S>(sums + 3 * W), gate, p,
-                                  s, j + r);
-                } else if (q == 0) {
-                    std::memcpy(gate, sums, S::GATE_VECTORS * W * sizeof(T));
+        if constexpr (KIND == PLAIN) {
+            for (int r = 0; r < rows; r++)
+                for (int v = 0; v < vectors; v++, sums += W)
+                    activate_plain(load<S>(sums), p, q * S::GATE_VECTORS + v, s, j + r);
+        } else if (KIND == LSTM && vectors < S::LANES && q == 0) {
+            for (int r = 0; r < rows; r++) std::memcpy(gate + r * S::PITCH, sums + r * vectors * W, vectors * W * sizeof(T));
+        } else {
+            Half half[KIND == GRU ? S::GRU_ROWS : S::GATE_ROWS];
+            for (int r = 0; r < rows; r++, sums += vectors * W) {
+                T *to = gate + r * S::PITCH;
+                if constexpr (KIND == GRU) {
+                    half[r] = begin_gru(load<S>(sums), load<S>(sums + W), load<S>(sums + 2 * W), to);
                 } else {
-                    activate_lstm(load<S>(gate), load<S>(gate + W), load<S>(sums), load<S>(sums + W), gate, p, s, j + r);
+                    // a strip of two vectors has g and o; i and f have waited in the buffer
+                    const T *first = vectors == S::LANES ? sums : to, *last = vectors == S::LANES ? sums + 2 * W : sums;
+                    half[r] = begin_lstm(load<S>(first), load<S>(first + W), load<S>(last), load<S>(last + W), to, p, s, j + r);
                 }
-            } else if constexpr (KIND == GRU) {
-                activate_gru(load<S>(sums), load<S>(sums + W), load<S>(sums + 2 * W), gate, p, s, j + r,
-                             previous_row(s, j + r));
-            } else {
-                for (int v = 0; v < vectors; v++)
-                    activate_plain(load<S>(sums + v * W), p, q * S::GATE_VECTORS + v, s, j + r);
             }
+            for (int r = 0; r < rows; r++) end<KIND>(half[r], gate + r * S::PITCH, p, s, j + r);
         }
     }
 
@@ -345,16 +348,22 @@ template <class S> struct ForwardWay {
         add_unpacked(p, layer.hidden_lanes, false, (const T *)weights.h2h_weight, layer.R, alive, gate,
                      [&](long j) { return previous_row(s, j); });
         for (long j = 0; j < alive; j++, gate += S::PITCH) {
-            if constexpr (KIND == LSTM)
-                activate_lstm(load<S>(gate), load<S>(gate + S::W), load<S>(gate + 2 * S::W), load<S>(gate + 3 * S::W),
-                              gate, p, s, j);
-            else if constexpr (KIND == GRU)
-                activate_gru(load<S>(gate + S::W), load<S>(gate + 2 * S::W), load<S>(gate + 3 * S::W), gate, p, s, j,
-                             previous_row(s, j));
-            else
+            if constexpr (KIND == PLAIN)
                 for (long v = 0; v < layer.lanes_of(p); v++) activate_plain(load<S>(gate + v * S::W), p, v, s, j);
+            else if constexpr (KIND == LSTM)
+                end<KIND>(begin_lstm(load<S>(gate), load<S>(gate + S::W), load<S>(gate + 2 * S::W),
+                                     load<S>(gate + 3 * S::W), gate, p, s, j),
+                          gate, p, s, j);
+            else
+                end<KIND>(begin_gru(load<S>(gate + S::W), load<S>(gate + 2 * S::W), load<S>(gate + 3 * S::W), gate), gate, p,
+                          s, j);
         }
     }
+
+    // What is left of a row's gates after their first squashing.
+    struct Half {
+        V squash, factor;
+    };
 
     RENNET_INLINE void put_output(V h, long unit, long s, long j) {
         if (layer.projects())
@@ -363,7 +372,7 @@ template <class S> struct ForwardWay {
             store_part<S>(output_row(layer.before[s] + j) + unit, h, layer.H - unit);
     }
 
-    RENNET_INLINE void activate_lstm(V i, V f, V g, V o, T *gate, long p, long s, long j) {
+    RENNET_INLINE Half begin_lstm(V i, V f, V g, V o, T *gate, long p, long s, long j) {
         i = sigmoid<S>(i), f = sigmoid<S>(f), g = hyperbolic_tangent<S>(g), o = sigmoid<S>(o);
         V c = f * load<S>(cell_row(p, s - 1, j)) + i * g;
         if (layer.call.clip) {
@@ -372,21 +381,30 @@ template <class S> struct ForwardWay {
             c = within<S>(c, low, high);
         }
         store<S>(cell_row(p, s, j), c);
-        put_output(o * hyperbolic_tangent<S>(c), p * S::W, s, j);
         if (layer.call.training) {
             store<S>(gate, i), store<S>(gate + S::W, f);
             store<S>(gate + 2 * S::W, g), store<S>(gate + 3 * S::W, o);
         }
+        return Half{c, o};
     }
 
-    RENNET_INLINE void activate_gru(V r, V z, V hidden_n, T *gate, long p, long s, long j, const T *previous) {
+    RENNET_INLINE Half begin_gru(V r, V z, V hidden_n, T *gate) {
         r = sigmoid<S>(r), z = sigmoid<S>(z);
-        V n = hyperbolic_tangent<S>(load<S>(gate) + r * hidden_n);
-        V before = load_part<S>(previous + p * S::W, layer.H - p * S::W);
-        put_output((1 - z) * n + z * before, p * S::W, s, j);
+        V n = load<S>(gate) + r * hidden_n;
         if (layer.call.training) {
-            store<S>(gate, n), store<S>(gate + S::W, r);
-            store<S>(gate + 2 * S::W, z), store<S>(gate + 3 * S::W, hidden_n);
+            store<S>(gate + S::W, r), store<S>(gate + 2 * S::W, z), store<S>(gate + 3 * S::W, hidden_n);
+        }
+        return Half{n, z};
+    }
+
+    template <Kind KIND> RENNET_INLINE void end(const Half &half, T *gate, long p, long s, long j) {
+        V squashed = hyperbolic_tangent<S>(half.squash);
+        if constexpr (KIND == LSTM) {
+            put_output(half.factor * squashed, p * S::W, s, j);
+        } else {
+            V before = load_part<S>(previous_row(s, j) + p * S::W, layer.H - p * S::W);
+            put_output((1 - half.factor) * squashed + half.factor * before, p * S::W, s, j);
+            if (layer.call.training) store<S>(gate, squashed);
         }
     }
 

@@ -61,34 +61,51 @@ template <class S> struct Outer {
         }
     }
 
+    // A panel's lanes times a strip of the right side. The sums of all its tiles fit the first cache beside a block of terms.
     void add(const P &product, long p, long q, long row, long count) const {
         const Strips<S> strips = product.strips();
         const T *right = strips.strip(product.packed, q, count);
         const T *left = product.left + (p * layer.rows + row) * S::PITCH;
-        const long column = q * strips.most * S::W, offset = product.of == P::OF_HIDDEN ? layer.hidden_offset : 0;
+        const long offset = product.of == P::OF_HIDDEN ? layer.hidden_offset : 0;
         const long lanes = product.of == P::OF_OUTPUT ? (long)S::LANES : layer.kind == GRU ? 3 : layer.lanes_of(p);
         with_constant<S::OUTER_VECTORS>(strips.vectors(q), [&](auto vectors) {
             constexpr int N = decltype(vectors)::value;
+            alignas(64) T sums[S::PITCH * N * S::W];
+            for (long k = 0; k < count; k += S::OUTER_INNER) {
+                const long terms = least(S::OUTER_INNER, count - k);
+                for (long v = 0; v < lanes; v++) {
+                    long first, units;
+                    rows_of(product, p, v, first, units);
+                    units = least(units, S::W);
+                    for (long u = 0; u < units; u += S::OUTER_ROWS)
+                        with_constant<S::OUTER_ROWS>(least(S::OUTER_ROWS, units - u), [&](auto rows) {
+                            constexpr int M = decltype(rows)::value;
+                            T *known = sums + (v * S::W + u) * N * S::W;
+                            Tile<S, M, N> tile;
+                            if (k == 0)
+                                tile.clear();
+                            else
+                                for (int r = 0; r < M; r++)
+                                    for (int w = 0; w < N; w++) tile.at[r][w] = load<S>(known + (r * N + w) * S::W);
+                            multiply(tile, AcrossPanel<S>{left + k * S::PITCH + (offset + v) * S::W + u},
+                                     right + k * N * S::W, terms);
+                            spill(tile, known);
+                        });
+                }
+            }
+            const long column = q * strips.most * S::W;
             for (long v = 0; v < lanes; v++) {
                 long first, units;
                 rows_of(product, p, v, first, units);
-                units = least(units, S::W);
-                for (long u = 0; u < units; u += S::OUTER_ROWS)
-                    with_constant<S::OUTER_ROWS>(least(S::OUTER_ROWS, units - u), [&](auto rows) {
-                        constexpr int M = decltype(rows)::value;
-                        Tile<S, M, N> tile;
-                        tile.clear();
-                        multiply(tile, AcrossPanel<S>{left + (offset + v) * S::W + u}, right, count);
-                        for (int r = 0; r < M; r++) {
-                            T *to = product.result + (first + u + r) * product.columns + column;
-                            for (int w = 0; w < N; w++) {
-                                const long rest = product.columns - column - w * S::W;
-                                V sum = tile.at[r][w];
-                                if (row) sum += load_part<S>(to + w * S::W, rest);
-                                store_part<S>(to + w * S::W, sum, rest);
-                            }
-                        }
-                    });
+                for (long u = 0; u < least(units, S::W); u++) {
+                    T *to = product.result + (first + u) * product.columns + column;
+                    for (int w = 0; w < N; w++) {
+                        const long rest = product.columns - column - w * S::W;
+                        V sum = load<S>(sums + ((v * S::W + u) * N + w) * S::W);
+                        if (row) sum += load_part<S>(to + w * S::W, rest);
+                        store_part<S>(to + w * S::W, sum, rest);
+                    }
+                }
             }
         });
     }

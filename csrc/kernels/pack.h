@@ -20,23 +20,48 @@ template <class S> struct Strips {
     }
 };
 
+// Rows and columns of a square of vectors exchanged, by halves: blocks of H beside the diagonal change places.
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+#define RENNET_SHUFFLES
+#endif
+#endif
+#ifdef RENNET_SHUFFLES
+template <int... E> struct Numbers {};
+template <int N, int... E> struct UpTo : UpTo<N - 1, N - 1, E...> {};
+template <int... E> struct UpTo<0, E...> { typedef Numbers<E...> type; };
+
+template <class S, int H, int... E> RENNET_INLINE void exchange(typename S::V (&rows)[S::W], Numbers<E...> numbers) {
+    if constexpr (H > 0) {
+#pragma GCC unroll 16
+        for (int i = 0; i < S::W; i++) {
+            if (i & H) continue;
+            typename S::V a = rows[i], b = rows[i + H];
+            rows[i] = __builtin_shufflevector(a, b, (E & H ? S::W + E - H : E)...);
+            rows[i + H] = __builtin_shufflevector(a, b, (E & H ? S::W + E : E + H)...);
+        }
+        exchange<S, H / 2>(rows, numbers);
+    }
+}
+#endif
+
 // For products with rows of a weight matrix `from` [.., terms]: lane by lane the W rows from `row`, transposed. `to` is the
 // strip's first number of this lane, `step` the strip's width.
 template <class S>
 void pack_lane(const typename S::T *from, long rows, long terms, typename S::T *to, long step) {
-    constexpr long BLOCK = 16;
-    for (long k0 = 0; k0 < terms; k0 += BLOCK) {
-        long count = least(BLOCK, terms - k0);
-        for (long u = 0; u < S::W; u++) {
-            typename S::T *out = to + k0 * step + u;
-            if (u < rows) {
-                const typename S::T *in = from + u * terms + k0;
-                for (long k = 0; k < count; k++) out[k * step] = in[k];
-            } else {
-                for (long k = 0; k < count; k++) out[k * step] = 0;
-            }
-        }
+    long k = 0;
+#ifdef RENNET_SHUFFLES
+    for (; rows >= S::W && k + S::W <= terms; k += S::W) {
+        typename S::V square[S::W];
+#pragma GCC unroll 16
+        for (int u = 0; u < S::W; u++) square[u] = load<S>(from + u * terms + k);
+        exchange<S, S::W / 2>(square, typename UpTo<S::W>::type{});
+#pragma GCC unroll 16
+        for (int u = 0; u < S::W; u++) store<S>(to + (k + u) * step, square[u]);
     }
+#endif
+    for (; k < terms; k++)
+        for (long u = 0; u < S::W; u++) to[k * step + u] = u < rows ? from[u * terms + k] : 0;
 }
 
 // Row `term` of a matrix [.., columns] as that term of all strips; NULL is a row of zeros.

@@ -61,6 +61,13 @@ template <class S> struct AcrossPanel {  // consecutive columns of such a panel,
     RENNET_INLINE typename S::T at(int r, long k) const { return first[k * S::PITCH + r]; }
 };
 
+// `rows` rows of `bytes` bytes, `pitch` numbers apart, into the first cache: panels are too short and too far apart for the
+// processor to foresee the next one.
+template <class S> RENNET_INLINE void foresee(const typename S::T *from, int rows, long pitch, long bytes) {
+    for (int r = 0; r < rows; r++)
+        for (long b = 0; b < bytes; b += 64) __builtin_prefetch((const char *)(from + r * pitch) + b);
+}
+
 // tile[r][v] += sum over k < terms of left.at(r, k) * right[k][v]; right is packed, [terms][N * W].
 template <class S, int R, int N, class Left>
 RENNET_INLINE void multiply(Tile<S, R, N> &tile, const Left &left, const typename S::T *right, long terms) {
@@ -77,6 +84,23 @@ RENNET_INLINE void multiply(Tile<S, R, N> &tile, const Left &left, const typenam
         }
         right += N * S::W;
     }
+}
+
+// sums [R][N * W] += the same over several panels, `step` numbers apart, of `terms` terms each, the last of `last`. Not
+// inlined: among other code the compiler no longer keeps the tile in registers.
+template <class S, int R, int N>
+__attribute__((noinline)) void multiply_panels(typename S::T *sums, const typename S::T *left, long step,
+                                               const typename S::T *right, long panels, long terms, long last) {
+    Tile<S, R, N> tile;
+#pragma GCC unroll 8
+    for (int r = 0; r < R; r++)
+#pragma GCC unroll 4
+        for (int v = 0; v < N; v++) tile.at[r][v] = load<S>(sums + (r * N + v) * S::W);
+    for (; panels > 0; panels--, left += step, right += terms * N * S::W) {
+        if (panels > 1) foresee<S>(left + step, R, S::PITCH, S::PITCH * sizeof(typename S::T));
+        multiply(tile, InPanel<S>{left}, right, panels > 1 ? terms : last);
+    }
+    spill(tile, sums);
 }
 
 // sums[r][c] = the product of row a[r] with row w[c], both contiguous: for matrices that are not worth packing.

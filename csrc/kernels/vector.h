@@ -34,8 +34,8 @@ template <class Real, int Width, bool ManyRegisters> struct Shape {
 
     static constexpr int LANES = 4;          // vectors of a panel in the gate buffer
     static constexpr int PITCH = LANES * W;  // numbers of a panel's row in the gate buffer
-    static constexpr long INNER = ManyRegisters ? 1024 : 512;  // terms of a sum between two visits to memory
-    static constexpr long OUTER = ManyRegisters ? 512 : 256;   // the same for weight gradients
+    static constexpr long INNER = ManyRegisters ? 1024 : 512;  // terms of a sum between two visits to the second cache
+    static constexpr long OUTER = 512, OUTER_INNER = 256;      // the same for weight gradients, to memory and to the first cache
 };
 
 template <class S> RENNET_INLINE typename S::V load(const typename S::T *from) {
