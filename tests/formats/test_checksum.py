@@ -42,6 +42,17 @@ def test_damage_that_the_format_cannot_see(tmp_path: Path) -> None:
     assert len(mx.nd.load(path)) == 1
 
 
+def test_the_checksum_explains_what_else_is_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "a.params"
+    mx.nd.save(path, [mx.nd.ones(2)], checksum=True)
+    path.write_bytes(path.read_bytes()[:-3])
+    with pytest.raises(FormatError, match="checksum: expected"):
+        mx.nd.load(path)
+    path.with_name("a.params.sha256").write_text(hashlib.sha256(path.read_bytes()).hexdigest())
+    with pytest.raises(FormatError, match="truncated"):
+        mx.nd.load(path)
+
+
 def test_graphs_and_states(tmp_path: Path) -> None:
     net = mx.sym.FullyConnected(mx.sym.var("data"), num_hidden=2, name="fc")
     module = mx.mod.Module(net, label_names=None)
