@@ -35,7 +35,7 @@ _DENSE, _ROW_SPARSE, _CSR, _UNDEFINED = 0, 1, 2, -1
 _UNKNOWN = -1
 _GENERATIONS = {_V1: 1, _V2: 2, _V3: 3}
 _STORAGES = {_ROW_SPARSE: "row_sparse", _CSR: "csr"}
-_MAKE_DENSE = "rennet's arrays are dense: nd.load(..., dense=True) makes sparse ones dense."
+_MAKE_DENSE = "rennet's arrays are dense; load it with dense=True, which makes sparse ones dense."
 _MAX_BYTES = 1 << 62
 _INDEX_CODES = (4, 6)
 
