@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from . import cpu_kernels, flexible_cells, language_model, sentences, streaming_step
+from . import cpu_kernels, flexible_cells, language_model, loading, sentences, streaming_step
 from .runner import Benchmark
 
 ALL: tuple[Benchmark | cpu_kernels.Grid, ...] = (
@@ -15,6 +15,7 @@ ALL: tuple[Benchmark | cpu_kernels.Grid, ...] = (
     streaming_step.BENCHMARK,
     sentences.ENCODING,
     sentences.BUCKETING,
+    *loading.BENCHMARKS,
 )
 BENCHMARKS = {benchmark.name: benchmark for benchmark in ALL}
 

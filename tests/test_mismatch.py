@@ -9,7 +9,7 @@ import pytest
 
 import rennet as mx
 from rennet._mismatch import describe_mismatch, likely_cause
-from rennet.base import ArgumentError
+from rennet.base import ArgumentError, ShapeError
 from same_script import random_arguments, to_nd
 
 LSTM = {"i2h_weight": (20, 3), "i2h_bias": (20,), "h2h_weight": (20, 5), "h2h_bias": (20,)}
@@ -102,3 +102,23 @@ def test_a_block_says_so(tmp_path: Path) -> None:
     outer.save_parameters(str(tmp_path / "a.params"))
     with pytest.raises(ArgumentError, match=r"Likely cause: names begin with '0\.' where the network's have nothing"):
         inner.load_parameters(str(tmp_path / "a.params"))
+
+
+class TestParameterDict:
+    def test_names_and_cause(self) -> None:
+        params = mx.gluon.nn.Dense(2, in_units=3, prefix="a_").collect_params()
+        with pytest.raises(
+            ArgumentError, match=r"Missing: a_bias, a_weight\. .*names begin with 'b_' in place of 'a_'"
+        ):
+            params.load_dict({"b_weight": mx.nd.ones((2, 3)), "b_bias": mx.nd.ones(2)})
+        with pytest.raises(ArgumentError, match=r"Superfluous: c\."):
+            params.load_dict({"a_weight": mx.nd.ones((2, 3)), "a_bias": mx.nd.ones(2), "c": mx.nd.ones(1)})
+
+    def test_nothing_is_taken_over_if_a_shape_differs(self) -> None:
+        net = mx.gluon.nn.Dense(2, in_units=3, prefix="a_")
+        net.initialize(mx.init.Zero())
+        given = {"bias": mx.nd.ones(2), "weight": mx.nd.ones((3, 2))}
+        for load, names in ((net.load_dict, ""), (net.collect_params().load_dict, "a_")):
+            with pytest.raises(ShapeError, match=r"expected \(2, 3\), got \(3, 2\).*weight is transposed"):
+                load({names + name: each for name, each in given.items()})
+            assert net.collect_params()["a_bias"].data().asnumpy().tolist() == [0, 0]

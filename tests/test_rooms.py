@@ -12,7 +12,7 @@ import rennet
 ROOT = Path(rennet.__file__).parent
 
 ROOMS = [
-    ["base", "_dtypes", "context", "name", "attribute", "_state", "_loops", "_local_files", "_mismatch"],
+    ["base", "_dtypes", "context", "name", "attribute", "_state", "_loops", "_local_files", "_mismatch", "_collector"],
     ["_recurrence"],
     ["_formats"],
     ["_kernels", "runtime"],

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ._formats.atomic import write_atomic
-from ._formats.checksum import read_verified
 from .base import ArgumentError, MXNetError, NotSupportedError, ShapeError, one_of
 from .context import cpu
 from .ndarray import NDArray
 from .optimizer import Optimizer, Updater, get_updater
+from .optimizer.updater import set_states_from_file
 
 __all__ = ["KVStore", "create"]
 
@@ -216,7 +216,7 @@ class KVStore:
         NotSupportedError
             It is MXNet's, and holds something else than arrays, plain values and optimizers of MXNet's.
         """
-        self._own_updater().set_states(read_verified(fname))
+        set_states_from_file([self._own_updater()], fname)
 
     def _barrier(self) -> None:
         """Wait for all workers: done at once, as there are no others."""

@@ -74,7 +74,7 @@ def write_params(path: Prefix, arg_params: Mapping[str, NDArray], aux_params: Ma
     ndarray.save(path, arrays)
 
 
-def load_params(prefix: Prefix, epoch: int) -> tuple[dict[str, NDArray], dict[str, NDArray]]:
+def load_params(prefix: Prefix, epoch: int, dense: bool = False) -> tuple[dict[str, NDArray], dict[str, NDArray]]:
     """Parameters and auxiliary states of a checkpoint.
 
     Parameters
@@ -83,6 +83,8 @@ def load_params(prefix: Prefix, epoch: int) -> tuple[dict[str, NDArray], dict[st
         As given to `save_checkpoint`.
     epoch : int
         Likewise.
+    dense : bool
+        Whether sparse arrays in the file are made dense; otherwise they are an error.
 
     Returns
     -------
@@ -95,8 +97,13 @@ def load_params(prefix: Prefix, epoch: int) -> tuple[dict[str, NDArray], dict[st
     FormatError
         The file is no ``.params`` file, or its names do not begin with ``arg:`` or ``aux:``.
     """
-    path = _params_file(prefix, epoch)
-    content = ndarray.load(path)
+    return read_params(_params_file(prefix, epoch), dense)
+
+
+def read_params(path: Prefix, dense: bool = False) -> tuple[dict[str, NDArray], dict[str, NDArray]]:
+    """The reverse of `write_params`; `dense` and errors as for `load_params`."""
+    path = os.fspath(path)
+    content = ndarray.load(path, dense)
     if not content:
         logging.warning("%s holds no arrays", path)
         return {}, {}
@@ -116,7 +123,9 @@ def load_params(prefix: Prefix, epoch: int) -> tuple[dict[str, NDArray], dict[st
     return found["arg"], found["aux"]
 
 
-def load_checkpoint(prefix: Prefix, epoch: int) -> tuple[Symbol, dict[str, NDArray], dict[str, NDArray]]:
+def load_checkpoint(
+    prefix: Prefix, epoch: int, dense: bool = False
+) -> tuple[Symbol, dict[str, NDArray], dict[str, NDArray]]:
     """Graph, parameters and auxiliary states of a checkpoint, whether rennet or MXNet wrote it.
 
     Parameters
@@ -125,6 +134,8 @@ def load_checkpoint(prefix: Prefix, epoch: int) -> tuple[Symbol, dict[str, NDArr
         As given to `save_checkpoint`.
     epoch : int
         Likewise.
+    dense : bool
+        Whether sparse arrays in the file are made dense; otherwise they are an error.
 
     Returns
     -------
@@ -150,4 +161,4 @@ def load_checkpoint(prefix: Prefix, epoch: int) -> tuple[Symbol, dict[str, NDArr
     >>> again.list_arguments(), arg_params["fc_weight"].shape
     (['data', 'fc_weight', 'fc_bias'], (2, 4))
     """
-    return symbol.load(_symbol_file(prefix)), *load_params(prefix, epoch)
+    return symbol.load(_symbol_file(prefix)), *load_params(prefix, epoch, dense)

@@ -42,6 +42,17 @@ def test_damage_that_the_format_cannot_see(tmp_path: Path) -> None:
     assert len(mx.nd.load(path)) == 1
 
 
+def test_the_checksum_explains_what_else_is_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "a.params"
+    mx.nd.save(path, [mx.nd.ones(2)], checksum=True)
+    path.write_bytes(path.read_bytes()[:-3])
+    with pytest.raises(FormatError, match="checksum: expected"):
+        mx.nd.load(path)
+    path.with_name("a.params.sha256").write_text(hashlib.sha256(path.read_bytes()).hexdigest())
+    with pytest.raises(FormatError, match="truncated"):
+        mx.nd.load(path)
+
+
 def test_graphs_and_states(tmp_path: Path) -> None:
     net = mx.sym.FullyConnected(mx.sym.var("data"), num_hidden=2, name="fc")
     module = mx.mod.Module(net, label_names=None)
@@ -85,3 +96,25 @@ def test_no_moment_has_the_checksum_of_another_file(tmp_path: Path, monkeypatch:
         write_atomic(path, b"new")
     assert names_in(tmp_path) == ["a"]
     assert path.read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("kvstore", [None, "device"])
+def test_a_trainers_states(tmp_path: Path, kvstore: str | None) -> None:
+    """Verified, and errors name the file."""
+    net = mx.gluon.nn.Dense(1, in_units=1)
+    net.initialize()
+    trainer = mx.gluon.Trainer(net.collect_params(), "adam", kvstore=kvstore, update_on_kvstore=kvstore is not None)
+    with mx.autograd.record():
+        loss = net(mx.nd.ones((1, 1)))
+    loss.backward()
+    trainer.step(1)
+    path = tmp_path / "a.states"
+    trainer.save_states(path)
+    trainer.load_states(path)
+    path.with_name("a.states.sha256").write_text("0" * 64)
+    with pytest.raises(FormatError, match=r"a\.states, whole file: checksum: expected 0000"):
+        trainer.load_states(path)
+    path.with_name("a.states.sha256").unlink()
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(FormatError, match=r"^\S*a\.states, byte \d+: name"):
+        trainer.load_states(path)

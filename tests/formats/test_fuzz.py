@@ -109,8 +109,9 @@ def test_a_hundred_thousand_files_of_arrays() -> None:
 
 
 @pytest.mark.slow
-def test_many_graphs() -> None:
-    fuzz_graphs(20_000, 1)
+@pytest.mark.parametrize("seed", range(1, 11))
+def test_a_hundred_thousand_graphs(seed: int) -> None:
+    fuzz_graphs(10_000, seed)
 
 
 def test_noise() -> None:

@@ -375,13 +375,27 @@ class TestDamage:
         with pytest.raises(FormatError, match="no more bytes"):
             read_record(two[0] + b"x")
 
-    def test_a_file_that_shrinks_while_it_is_read(self):
+    @pytest.mark.parametrize("size", [2, 1 << 18])
+    def test_a_file_that_shrinks_while_it_is_read(self, size: int):
         class Shrunk(io.BytesIO):
             def readinto(self, view: Any) -> int:
-                return super().readinto(view) if self.tell() < 30 else 0
+                return super().readinto(view[: max(0, len(self.getvalue()) - 20 - self.tell())])
 
         with pytest.raises(FormatError, match="shrank"):
-            read_params(Shrunk(container(GENERATIONS["V2"])))
+            read_params(Shrunk(dump_params([], [Record(np.ones(size, "f4"), 0)])))
+
+    @pytest.mark.parametrize("at_once", [1, 7, 1 << 20])
+    @pytest.mark.parametrize("size", [1, 1 << 16, (1 << 18) + 3])
+    def test_streams_that_give_little_at_a_time(self, size: int, at_once: int):
+        class Slow(io.BytesIO):
+            def readinto(self, view: Any) -> int:
+                return super().readinto(view[: at_once if self.tell() < 1000 else 1 << 17])
+
+        saved = [Record(np.arange(size * n, dtype="i4"), 4) for n in (1, 2, 1)]
+        names, read = read_params(Slow(dump_params(["a", "b", "c"], saved)))
+        assert names == ["a", "b", "c"]
+        for before, after in zip(saved, read, strict=True):
+            np.testing.assert_array_equal(before.array, after.array)
 
 
 @st.composite

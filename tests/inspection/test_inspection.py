@@ -135,6 +135,13 @@ class TestGraphs:
         assert len(unknown["nodes"]) == 36
         assert "nearest known one is elemwise_mul" in to_text(summary)
 
+    def test_names_of_mxnet_2_are_known(self, tmp_path: Path) -> None:
+        text = (GOLDENS / "symbols" / "fused_lstm-symbol.json").read_text()
+        (tmp_path / "a.json").write_text(text.replace('"op": "RNN"', '"op": "_npx_rnn"'))
+        summary = inspect_file(str(tmp_path / "a.json"))
+        assert summary["not_supported"] == []
+        assert summary["fused_layers"][0]["mode"] == "lstm"
+
     def test_attributes_that_an_operator_lacks(self, tmp_path: Path) -> None:
         text = (GOLDENS / "symbols" / "fused_lstm-symbol.json").read_text()
         (tmp_path / "a.json").write_text(text.replace('"state_size"', '"statesize"'))

@@ -15,8 +15,7 @@ from __future__ import annotations
 
 import math
 import struct
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,13 +35,17 @@ _DENSE, _ROW_SPARSE, _CSR, _UNDEFINED = 0, 1, 2, -1
 _UNKNOWN = -1
 _GENERATIONS = {_V1: 1, _V2: 2, _V3: 3}
 _STORAGES = {_ROW_SPARSE: "row_sparse", _CSR: "csr"}
-_MAKE_DENSE = "rennet's arrays are dense: nd.load(..., dense=True) makes sparse ones dense."
+_MAKE_DENSE = "rennet's arrays are dense; load it with dense=True, which makes sparse ones dense."
 _MAX_BYTES = 1 << 62
 _INDEX_CODES = (4, 6)
 
+_SMALL = 1 << 16
+_START = struct.Struct("<Iii")
+_HEADERS = [struct.Struct(f"<Iii{ndim}qiii") for ndim in range(MAX_NDIM + 1)]
+"""All that stands before the data of a dense array in V2, by the number of dimensions."""
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Record:
+
+class Record(NamedTuple):
     """An array as a file holds it.
 
     Parameters
@@ -109,6 +112,45 @@ class RecordReader:
             array = self._sparse(kind, shape, stored, storage)
         return Record(array, kind.code, device_type, device_id, generation, _STORAGES.get(storage, "dense"))
 
+    def read_many(self, count: int) -> list[Record]:
+        """The next `count` records."""
+        records: list[Record] = []
+        while len(records) < count:
+            self._read_usual(records, count)
+            if len(records) < count:
+                records.append(self.read())
+        return records
+
+    def _read_usual(self, records: list[Record], count: int) -> None:
+        """Add what comes next to `records`, up to `count` of them, while it is small, usual, and in memory already.
+
+        Usual is V2, dense, and nothing to object to; whatever else comes is left to `read`. Files with many small
+        arrays would otherwise spend most of their time in calls that read a few bytes each.
+        """
+        ahead, at = self._source.ahead(_SMALL)
+        start, end = at, len(ahead)
+        for _ in range(count - len(records)):
+            if at + _START.size > end:
+                break
+            word, storage, ndim = _START.unpack_from(ahead, at)
+            if word != _V2 or storage != _DENSE or not 0 < ndim <= MAX_NDIM:
+                break
+            header = _HEADERS[ndim]
+            data = at + header.size
+            if data > end:
+                break
+            _, _, _, *shape, device_type, device_id, code = header.unpack_from(ahead, at)
+            kind = BY_CODE.get(code)
+            if kind is None or kind.name == "bool" or min(shape) <= 0:
+                break
+            after = data + math.prod(shape) * kind.numpy.itemsize
+            if after > end:
+                break
+            array = np.ndarray(shape, kind.numpy, ahead, data).copy()
+            records.append(Record(array, code, device_type, device_id))
+            at = after
+        self._source.skip(at - start)
+
     def _legacy_shape(self, ndim: int) -> tuple[int, ...]:
         if ndim > MAX_NDIM:
             expected = f"the magic of an array, or a number of dimensions up to {MAX_NDIM}"
@@ -140,17 +182,18 @@ class RecordReader:
         self._source.require(self._byte_count(kind, shape), field)
         array = np.empty(shape, kind.numpy)
         if array.size:
-            raw = array.reshape(-1).view(np.uint8)
-            self._source.fill(raw.data, field)
+            self._source.fill(array.data.cast("B"), field)
             if kind.name == "bool":
-                np.not_equal(raw, 0, out=raw.view(np.bool_))  # any other bit pattern is no bool to NumPy
+                np.not_equal(array.view(np.uint8), 0, out=array)  # any other bit pattern is no bool to NumPy
         return array
 
     def _byte_count(self, kind: ElementType, shape: tuple[int, ...]) -> int:
+        count = math.prod(shape) * kind.numpy.itemsize
         # NumPy refuses huge dimensions even beside a zero, so that zeros do not excuse the others.
-        if math.prod(max(dim, 1) for dim in shape) * kind.numpy.itemsize > _MAX_BYTES:
+        full = count or math.prod(max(dim, 1) for dim in shape) * kind.numpy.itemsize
+        if full > _MAX_BYTES:
             raise self._source.error("shape", "an array that fits into memory", str(shape))
-        return math.prod(shape) * kind.numpy.itemsize
+        return count
 
     def _sparse(
         self, kind: ElementType, shape: tuple[int, ...], stored: tuple[int, ...], storage: int

@@ -16,6 +16,9 @@ __all__ = ["write_atomic"]
 
 Chunk = bytes | bytearray | memoryview
 
+_BUFFER = 1 << 18
+"""Bytes that are gathered before the system is asked to write them: files may consist of many small pieces."""
+
 
 def write_atomic(path: str | os.PathLike[str], data: bytes | Iterable[Chunk], checksum: bool = False) -> None:
     """Write `data` to `path` by way of a temporary file in the same directory.
@@ -52,7 +55,7 @@ def write_atomic(path: str | os.PathLike[str], data: bytes | Iterable[Chunk], ch
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     descriptor = os.open(temporary, flags, 0o666)
     try:
-        with os.fdopen(descriptor, "wb") as stream:
+        with os.fdopen(descriptor, "wb", _BUFFER) as stream:
             for chunk in chunks:
                 stream.write(chunk)
                 if digest is not None:

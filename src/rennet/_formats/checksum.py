@@ -6,11 +6,14 @@ import errno
 import hashlib
 import os
 import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..base import FormatError
 
-__all__ = ["has_checksum", "read_verified", "sidecar", "verify"]
+__all__ = ["has_checksum", "read_verified", "sidecar", "verifying"]
 
 _LINE = re.compile(r"([0-9a-fA-F]{64})(\s.*)?", re.DOTALL)
 _LONGEST = 1 << 13
@@ -32,22 +35,38 @@ def has_checksum(path: str | os.PathLike[str]) -> bool:
         raise
 
 
-def verify(path: str | os.PathLike[str]) -> None:
-    """See that a file is what the checksum beside it says; nothing is done where there is none.
+@contextmanager
+def verifying(path: str | os.PathLike[str]) -> Iterator[None]:
+    """See that a file is what the checksum beside it says, while it is read; nothing is done where there is none.
+
+    The checksum is computed in a thread beside the reading. It has the last word: damage that it shows is the cause of
+    whatever else is found to be wrong.
 
     Raises
     ------
     FormatError
-        The checksum is another one, or no checksum.
+        On leaving: the checksum is another one. On entering: it is no checksum.
     """
     said = _said(path)
     if said is None:
+        yield
         return
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(_digest, path)
+        try:
+            yield
+        except FormatError:
+            _compare(path, said, found.result())
+            raise
+        _compare(path, said, found.result())
+
+
+def _digest(path: str | os.PathLike[str]) -> str:
     digest = hashlib.sha256()
     with Path(path).open("rb") as stream:
         while piece := stream.read(_PIECE):
             digest.update(piece)
-    _compare(path, said, digest.hexdigest())
+    return digest.hexdigest()
 
 
 def read_verified(path: str | os.PathLike[str]) -> bytes:

@@ -84,8 +84,7 @@ def read_opened(source: ByteSource, dense_limit: int | None) -> tuple[list[str],
     """As `read_params`, from what is open already."""
     _read_magic(source)
     count = _count(source, "number of arrays", _SMALLEST_RECORD)
-    reader = RecordReader(source, dense_limit)
-    records = [reader.read() for _ in range(count)]
+    records = RecordReader(source, dense_limit).read_many(count)
     names = _read_names(source, count)
     source.expect_end()
     return names, records
@@ -119,10 +118,7 @@ def _read_names(source: ByteSource, arrays: int) -> list[str]:
     seen = set()
     for index in range(count):
         field = f"name {index}"
-        (length,) = source.unpack("<Q", f"{field}: length")
-        if length > MAX_NAME_BYTES:
-            raise source.error(f"{field}: length", f"at most {MAX_NAME_BYTES}", str(length))
-        raw = source.take(length, field)
+        raw = source.take_counted(MAX_NAME_BYTES, field)
         try:
             name = raw.decode("utf-8")
         except UnicodeDecodeError as error:

@@ -16,6 +16,7 @@ from .._passes import fused
 from ..base import ArgumentError, MXNetError
 from ..symbol.files import from_record
 from ..symbol.inference import Shapes, shapes_of
+from ..symbol.numpy_names import NUMPY_NAMES
 from ..symbol.symbol import Symbol
 
 __all__ = ["summary_of_graph"]
@@ -45,7 +46,7 @@ def summary_of_graph(graph: GraphRecord, source: str, shapes: Mapping[str, tuple
         "nodes": len(nodes),
         "operators": dict(operators.most_common()),
         "not_supported": _unknown(nodes),
-        "fused_layers": [_fused_layer(node) for node in nodes if node.op == "RNN"],
+        "fused_layers": [_fused_layer(node) for node in nodes if NUMPY_NAMES.get(node.op, node.op) == "RNN"],
     }
     if summary["not_supported"]:
         return summary
@@ -78,7 +79,7 @@ def _dotted(version: int) -> str:
 def _unknown(nodes: list[NodeRecord]) -> list[dict[str, Any]]:
     found: dict[str, list[str]] = {}
     for node in nodes:
-        if not node.is_variable and node.op not in OPERATORS:
+        if not node.is_variable and NUMPY_NAMES.get(node.op, node.op) not in OPERATORS:
             found.setdefault(node.op, []).append(node.name)
     listed: list[dict[str, Any]] = []
     for name, places in found.items():

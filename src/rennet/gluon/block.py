@@ -14,7 +14,7 @@ from ..base import ArgumentError, NotSupportedError
 from ..context import Context
 from ..ndarray import NDArray
 from .parameter import Parameter
-from .parameter_dict import ParameterDict, bare, brief, named_arrays
+from .parameter_dict import ParameterDict, bare, brief, check_shapes, named_arrays, shapes
 from .scope import _BlockScope
 
 if TYPE_CHECKING:
@@ -212,6 +212,7 @@ class Block:
         ignore_extra: bool = False,
         cast_dtype: bool = False,
         dtype_source: str = "current",
+        dense: bool = False,
     ) -> None:
         """Read all parameters from a file, written by `save_parameters`, `export`, a Module or real MXNet.
 
@@ -227,10 +228,11 @@ class Block:
             Whether values of another element type are cast.
         dtype_source : {'current', 'saved'}
             Which of the two types is kept then.
+        dense : bool
+            Whether sparse arrays in the file are made dense; otherwise they are an error.
         """
-        self.load_dict(
-            named_arrays(filename), ctx, allow_missing, ignore_extra, cast_dtype, dtype_source, str(filename)
-        )
+        loaded = named_arrays(filename, dense)
+        self.load_dict(loaded, ctx, allow_missing, ignore_extra, cast_dtype, dtype_source, str(filename))
 
     def load_dict(
         self,
@@ -254,22 +256,25 @@ class Block:
             prefix = "" if any(name in full for name in loaded) else self.prefix
             full.load_dict(loaded, ctx, allow_missing, ignore_extra, prefix, filename, cast_dtype, dtype_source)
             return
-        cause = sentence(likely_cause(dict.fromkeys(parameters), dict.fromkeys(loaded)))
         if not allow_missing:
             for names in _by_parameter(parameters):
                 if not any(name in loaded for name in names):
+                    cause = sentence(likely_cause(*shapes(parameters, loaded)))
                     raise ArgumentError(
                         f"Parameter {names[0]!r} is missing in {where}, which contains parameters: {brief(loaded)}. "
                         f"Set allow_missing=True to ignore missing parameters{cause or '.'}"
                     )
+        extra = [name for name in loaded if name not in parameters] if not ignore_extra else []
+        if extra:
+            cause = sentence(likely_cause(*shapes(parameters, loaded)))
+            raise ArgumentError(
+                f"Parameter {extra[0]!r} loaded from {where} is not present in Block, which contains parameters "
+                f"{brief(parameters)}. Set ignore_extra=True to ignore{cause or '.'}"
+            )
+        check_shapes(parameters, loaded, where)
         for name, value in loaded.items():
             if name in parameters:
                 parameters[name]._load_init(value, ctx, cast_dtype, dtype_source)
-            elif not ignore_extra:
-                raise ArgumentError(
-                    f"Parameter {name!r} loaded from {where} is not present in Block, which contains parameters "
-                    f"{brief(parameters)}. Set ignore_extra=True to ignore{cause or '.'}"
-                )
 
     def save_params(self, filename: str | os.PathLike[str]) -> None:
         """Write all parameters by their full names without this Block's prefix; `save_parameters` is the newer way."""
@@ -282,10 +287,11 @@ class Block:
         ctx: Context | Sequence[Context] | None = None,
         allow_missing: bool = False,
         ignore_extra: bool = False,
+        dense: bool = False,
     ) -> None:
         """The older name of `load_parameters`."""
         warnings.warn("load_params is deprecated. Please use load_parameters.", stacklevel=2)
-        self.load_parameters(filename, ctx, allow_missing, ignore_extra)
+        self.load_parameters(filename, ctx, allow_missing, ignore_extra, dense=dense)
 
     def save(self, prefix: str) -> None:
         """Not supported: MXNet's files of a network's structure are of no use without its Python."""

@@ -8,7 +8,8 @@ from typing import Any
 
 from .. import initializer, ndarray
 from .._dtypes import element_type
-from ..base import ArgumentError, MXNetError, ShapeError
+from .._mismatch import describe_mismatch, sentence
+from ..base import ArgumentError, FormatError, MXNetError, ShapeError
 from ..context import Context
 from ..ndarray import NDArray, array
 from .parameter import Constant, Parameter
@@ -204,6 +205,7 @@ class ParameterDict:
         restore_prefix: str = "",
         cast_dtype: bool = False,
         dtype_source: str = "current",
+        dense: bool = False,
     ) -> None:
         """Read parameters from a file.
 
@@ -221,8 +223,10 @@ class ParameterDict:
             Whether values of another element type are cast.
         dtype_source : {'current', 'saved'}
             Which of the two types is kept then.
+        dense : bool
+            Whether sparse arrays in the file are made dense; otherwise they are an error.
         """
-        loaded = named_arrays(filename)
+        loaded = named_arrays(filename, dense)
         source = (ctx, allow_missing, ignore_extra, restore_prefix, str(filename), cast_dtype, dtype_source)
         self.load_dict(loaded, *source)
 
@@ -247,27 +251,56 @@ class ParameterDict:
         if lacking:
             raise ArgumentError(
                 f"Parameter {lacking[0][len(restore_prefix) :]!r} is missing in {where}, which contains parameters: "
-                f"{brief(param_dict)}. {_SAME_PREFIX}"
+                f"{brief(param_dict)}. {_SAME_PREFIX}{sentence(describe_mismatch(*shapes(self, loaded)))}"
             )
+        extra = [name for name in loaded if name not in self] if not ignore_extra else []
+        if extra:
+            raise ArgumentError(
+                f"Parameter {extra[0][len(restore_prefix) :]!r} loaded from {where} is not present in ParameterDict, "
+                f"choices are: {brief(self)}. Set ignore_extra to True to ignore. {_SAME_PREFIX}"
+                f"{sentence(describe_mismatch(*shapes(self, loaded)))}"
+            )
+        check_shapes(self, loaded, where)
         for name, value in loaded.items():
             if name in self:
                 self[name]._load_init(value, ctx, cast_dtype, dtype_source)
-            elif not ignore_extra:
-                raise ArgumentError(
-                    f"Parameter {name[len(restore_prefix) :]!r} loaded from {where} is not present in ParameterDict, "
-                    f"choices are: {brief(self)}. Set ignore_extra to True to ignore. {_SAME_PREFIX}"
-                )
 
 
 _SAME_PREFIX = "Please make sure source and target networks have the same prefix"
 
 
-def named_arrays(filename: str | os.PathLike[str]) -> dict[str, NDArray]:
-    """A file's arrays by name; one without names is refused."""
-    loaded = ndarray.load(filename) or {}  # a file of nothing has no names either
+def named_arrays(filename: str | os.PathLike[str], dense: bool = False) -> dict[str, NDArray]:
+    """A file's arrays by name; one without names, or without an array to a name, is refused."""
+    loaded = ndarray.load(filename, dense) or {}  # a file of nothing has no names either
     if not isinstance(loaded, dict):
         raise ArgumentError(f"{filename}: expected arrays with names, got a list of {len(loaded)} without")
+    empty = next((name for name, array in loaded.items() if array is None), None)
+    if empty is not None:
+        raise FormatError(str(filename), f"array {empty!r}", "the array", "values", "a record that holds none")
     return loaded
+
+
+def shapes(
+    parameters: Mapping[str, Parameter] | ParameterDict, loaded: Mapping[str, NDArray]
+) -> tuple[dict[str, tuple[int, ...] | None], dict[str, tuple[int, ...] | None]]:
+    """Shapes of parameters and of what was loaded for them; None where a parameter's is not wholly known yet."""
+    own = {name: each.shape for name, each in parameters.items()}
+    known = {name: shape if shape is not None and min(shape, default=1) > 0 else None for name, shape in own.items()}
+    return known, {name: tuple(value.shape) for name, value in loaded.items()}
+
+
+def check_shapes(
+    parameters: Mapping[str, Parameter] | ParameterDict, loaded: Mapping[str, NDArray], where: str
+) -> None:
+    """An error if something loaded has another shape than its parameter, before any of it is taken over."""
+    own, came = shapes(parameters, loaded)
+    for name, shape in came.items():
+        expected = own.get(name)
+        if expected is not None and tuple(expected) != shape:
+            raise ShapeError(
+                f"Failed loading Parameter {name!r} from {where}: shape incompatible: expected {tuple(expected)}, got "
+                f"{shape}{sentence(describe_mismatch(own, came))}"
+            )
 
 
 def bare(name: str) -> str:

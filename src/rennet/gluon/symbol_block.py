@@ -50,6 +50,7 @@ class SymbolBlock(HybridBlock):
         ctx: Context | Sequence[Context] | None = None,
         allow_missing: bool = False,
         ignore_extra: bool = False,
+        dense: bool = False,
     ) -> SymbolBlock:
         """A Block from files that `HybridBlock.export`, a Module or real MXNet wrote.
 
@@ -65,6 +66,8 @@ class SymbolBlock(HybridBlock):
             Where the parameters go; the CPU by default.
         allow_missing, ignore_extra : bool
             Whether the file of parameters may lack some of the graph's, and hold others.
+        dense : bool
+            Whether sparse arrays in it are made dense; otherwise they are an error.
         """
         graph = symbol.load(os.fspath(symbol_file))
         names = [input_names] if isinstance(input_names, str) else list(input_names)
@@ -74,7 +77,7 @@ class SymbolBlock(HybridBlock):
             raise ArgumentError(f"{symbol_file}: input_names: {missing[0]!r} is no variable of the graph")
         block = SymbolBlock(graph, [symbol.var(name) for name in names])
         if param_file is not None:
-            arguments = {"cast_dtype": True, "dtype_source": "saved"}
+            arguments = {"cast_dtype": True, "dtype_source": "saved", "dense": dense}
             block.collect_params().load(param_file, ctx, allow_missing, ignore_extra, **arguments)
         return block
 

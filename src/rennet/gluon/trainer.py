@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from .. import kvstore as kv
@@ -14,6 +13,7 @@ from ..base import ArgumentError, MXNetError, NotSupportedError, expect
 from ..context import Context
 from ..kvstore import KVStore
 from ..ndarray import NDArray
+from ..optimizer.updater import set_states_from_file
 from .parameter import Parameter
 from .parameter_dict import ParameterDict
 from .torch_updates import TorchUpdater, makes_torch_optimizer
@@ -274,15 +274,21 @@ class Trainer:
             write_atomic(fname, self._updaters[0].get_states(dump_optimizer=True))
 
     def load_states(self, fname: str | os.PathLike[str]) -> None:
-        """Put back what `save_states` wrote."""
+        """Put back what `save_states` wrote, or real MXNet's; a checksum beside the file is verified.
+
+        Raises
+        ------
+        FormatError
+            The file is damaged, or of another kind of optimizer.
+        NotSupportedError
+            It is MXNet's, and holds something else than arrays, plain values and optimizers of MXNet's.
+        """
         self._prepare()
         if self._update_on_kvstore and self._kv_initialized:
             assert self._kvstore is not None
             self._kvstore.load_optimizer_states(fname)
             return
-        content = Path(fname).read_bytes()
-        for updater in self._updaters:
-            updater.set_states(content)
+        set_states_from_file(self._updaters, fname)
 
 
 def _listed(params: Any) -> list[Parameter]:

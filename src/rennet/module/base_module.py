@@ -13,8 +13,8 @@ from .. import metric
 from ..base import ArgumentError, NotSupportedError, _as_list, expect_call, expect_whole, shown
 from ..initializer import Uniform
 from ..io import DataBatch, DataIter
-from ..model import BatchEndParam, write_params
-from ..ndarray import NDArray, array, concatenate, load
+from ..model import BatchEndParam, read_params, write_params
+from ..ndarray import NDArray, array, concatenate
 from ..symbol import Symbol
 
 INITIALIZER = Uniform(0.01)
@@ -350,16 +350,9 @@ class BaseModule:
         """Write parameters and auxiliary states to a ``.params`` file."""
         write_params(fname, *self.get_params())
 
-    def load_params(self, fname: str) -> None:
-        """Read parameters and auxiliary states from a ``.params`` file."""
-        arg_params: dict[str, NDArray] = {}
-        aux_params: dict[str, NDArray] = {}
-        for key, value in load(fname).items():
-            kind, _, name = key.partition(":")
-            if kind not in ("arg", "aux") or not name:
-                raise ArgumentError(f"{fname}: expected names that begin with arg: or aux:, got {key!r}")
-            (arg_params if kind == "arg" else aux_params)[name] = value
-        self.set_params(arg_params, aux_params)
+    def load_params(self, fname: str, dense: bool = False) -> None:
+        """Read parameters and auxiliary states from a ``.params`` file; `dense` as for ``nd.load``."""
+        self.set_params(*read_params(fname, dense))
 
 
 def _call_all(callbacks: Any, param: BatchEndParam) -> None:

@@ -389,16 +389,18 @@ class BucketingModule(BaseModule):
         sym_gen: SymGen | None = None,
         default_bucket_key: Any = None,
         load_optimizer_states: bool = False,
+        *,
+        dense: bool = False,
         **kwargs: Any,
     ) -> BucketingModule:
         """A module with the parameters that `save_checkpoint` wrote; `sym_gen` and `kwargs` as for the constructor.
 
-        Optimizer states, if asked for, are taken up by `init_optimizer`.
+        Optimizer states, if asked for, are taken up by `init_optimizer`; `dense` as for `rennet.model.load_params`.
         """
         if sym_gen is None or default_bucket_key is None:
             raise ArgumentError("BucketingModule.load: sym_gen and default_bucket_key are required")
         module = BucketingModule(sym_gen, default_bucket_key, **kwargs)
-        module._waiting = load_params(prefix, epoch)
+        module._waiting = load_params(prefix, epoch, dense)
         module.params_initialized = True
         if load_optimizer_states:
             module._preload_opt_states = f"{prefix}-{epoch:04d}.states"

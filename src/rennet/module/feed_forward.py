@@ -299,9 +299,19 @@ class FeedForward:
         save_checkpoint(prefix, epoch, symbol, arg_params, aux_params, remove_amp_cast)
 
     @staticmethod
-    def load(prefix: Prefix, epoch: int, ctx: Context | Sequence[Context] | None = None, **kwargs: Any) -> FeedForward:
-        """A model from a checkpoint, whose next epoch is `epoch`; `kwargs` as for the constructor."""
-        symbol, arg_params, aux_params = load_checkpoint(prefix, epoch)
+    def load(
+        prefix: Prefix,
+        epoch: int,
+        ctx: Context | Sequence[Context] | None = None,
+        *,
+        dense: bool = False,
+        **kwargs: Any,
+    ) -> FeedForward:
+        """A model from a checkpoint, whose next epoch is `epoch`; `kwargs` as for the constructor.
+
+        `dense` as for `rennet.model.load_checkpoint`.
+        """
+        symbol, arg_params, aux_params = load_checkpoint(prefix, epoch, dense)
         how = {"arg_params": arg_params, "aux_params": aux_params, "begin_epoch": epoch, **kwargs}
         return FeedForward(symbol, ctx, **how)
 

@@ -10,13 +10,13 @@ from typing import Any
 
 from .. import optimizer as opt
 from .._formats.atomic import write_atomic
-from .._formats.checksum import read_verified
 from ..base import ArgumentError, MXNetError, NotSupportedError, expect, expect_call, expect_names, expect_number
 from ..context import Context, cpu
 from ..io import DataBatch, DataDesc
 from ..kvstore import KVStore
 from ..model import load_checkpoint, save_checkpoint
 from ..ndarray import NDArray
+from ..optimizer.updater import set_states_from_file
 from ..symbol import Symbol
 from .base_module import INITIALIZER, BaseModule
 from .descriptions import descriptions, expect_batch, expect_variables, seen, shapes
@@ -477,9 +477,14 @@ class Module(BaseModule):
             logging.info('Saved optimizer state to "%s"', path)
 
     @staticmethod
-    def load(prefix: str, epoch: int, load_optimizer_states: bool = False, **kwargs: Any) -> Module:
-        """A module from what `save_checkpoint` wrote; `kwargs` as for the constructor."""
-        symbol, arg_params, aux_params = load_checkpoint(prefix, epoch)
+    def load(
+        prefix: str, epoch: int, load_optimizer_states: bool = False, *, dense: bool = False, **kwargs: Any
+    ) -> Module:
+        """A module from what `save_checkpoint` wrote; `kwargs` as for the constructor.
+
+        `dense` as for `rennet.model.load_checkpoint`.
+        """
+        symbol, arg_params, aux_params = load_checkpoint(prefix, epoch, dense)
         module = Module(symbol, **kwargs)
         module._given = arg_params, aux_params
         module.params_initialized = True
@@ -506,4 +511,4 @@ class Module(BaseModule):
 
     def load_optimizer_states(self, fname: str | os.PathLike[str]) -> None:
         """Read the optimizer's states from a file."""
-        self.set_optimizer_states(read_verified(fname))
+        set_states_from_file([self._own_updater()], fname)

@@ -9,18 +9,25 @@ from typing import Any
 import numpy as np
 import torch
 
-from .._dtypes import BY_CODE, element_type
+from .._collector import paused_collector
+from .._dtypes import BY_NAME, element_type
 from .._formats.array_record import DENSE_LIMIT, Record
 from .._formats.byte_source import Readable
 from .._formats.containers import Content, read_arrays, write_arrays
 from ..base import ArgumentError, expect
+from ..context import cpu
 from .array import NDArray
+
+_BFLOAT16 = BY_NAME["bfloat16"].code
+_CPU = cpu()
 
 
 def to_record(array: NDArray) -> Record:
     """An array as the file format holds it."""
     kind = element_type(array.tensor.dtype)
-    tensor = array.tensor.detach().cpu().contiguous()
+    tensor = array.tensor.detach()
+    if tensor.device.type != "cpu" or not tensor.is_contiguous():
+        tensor = tensor.cpu().contiguous()
     raw = tensor.view(torch.int16).numpy().view(np.uint16) if kind.name == "bfloat16" else tensor.numpy()
     return Record(raw, kind.code)
 
@@ -29,13 +36,12 @@ def from_record(record: Record) -> NDArray | None:
     """The array that a file's record holds, or None for MXNet's empty record."""
     if record.array is None:
         return None
-    kind = BY_CODE[record.type_code]
-    raw = np.ascontiguousarray(record.array)
-    if not raw.flags.writeable:
-        raw = raw.copy()
-    if kind.name == "bfloat16":
-        return NDArray(torch.from_numpy(raw.view(np.int16)).view(torch.bfloat16))
-    return NDArray(torch.from_numpy(raw))
+    raw = record.array
+    if not (raw.flags.c_contiguous and raw.flags.writeable):
+        raw = raw.copy("C")
+    if record.type_code == _BFLOAT16:
+        return NDArray(torch.from_numpy(raw.view(np.int16)).view(torch.bfloat16), _CPU)
+    return NDArray(torch.from_numpy(raw), _CPU)
 
 
 def save(
@@ -67,7 +73,8 @@ def save(
         if not isinstance(array, NDArray):
             label = names[place] if names else place
             raise ArgumentError(f"save: entry {label!r}: expected an NDArray, got {type(array).__name__}")
-    write_arrays(fname, names, [to_record(array) for array in arrays], container, checksum)
+    with paused_collector():
+        write_arrays(fname, names, [to_record(array) for array in arrays], container, checksum)
 
 
 def _assemble(content: Content) -> Any:
@@ -105,7 +112,8 @@ def load(fname: Readable, dense: bool = False, strict: bool = True, dense_limit:
     rennet.base.FormatError: <stream>, byte 0: file magic: expected 12 01 00 00 00 00 00 00, got nothing. This is no \
 file of MXNet's nd.save.
     """
-    return _assemble(read_arrays(fname, strict=strict, dense=dense, dense_limit=dense_limit))
+    with paused_collector():
+        return _assemble(read_arrays(fname, strict=strict, dense=dense, dense_limit=dense_limit))
 
 
 def load_frombuffer(buf: bytes, dense: bool = False, strict: bool = True) -> Any:

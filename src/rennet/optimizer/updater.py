@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..base import expect
+from .._formats.checksum import read_verified
+from ..base import FormatError, expect
 from ..ndarray import NDArray
 from .contract import Optimizer
 from .states_file import dump_states, load_states
@@ -104,6 +106,25 @@ class Updater:
 def get_updater(optimizer: Optimizer) -> Updater:
     """An `Updater` for the optimizer."""
     return Updater(optimizer)
+
+
+def set_states_from_file(updaters: Iterable[Any], fname: str | os.PathLike[str]) -> None:
+    """Have updaters take up the states in a file, which errors name; a checksum beside it is verified.
+
+    Raises
+    ------
+    FormatError
+        The file is damaged, or of another kind of optimizer.
+    NotSupportedError
+        It is MXNet's, and holds something else than arrays, plain values and optimizers of MXNet's.
+    """
+    content = read_verified(fname)
+    try:
+        for updater in updaters:
+            updater.set_states(content)
+    except FormatError as error:
+        where = (error.where, error.field, error.expected, error.got, error.mend)
+        raise FormatError(os.fspath(fname), *where) from error
 
 
 def _slices(count: int, size: int) -> Iterator[slice]:

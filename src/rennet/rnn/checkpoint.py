@@ -50,14 +50,18 @@ def save_rnn_checkpoint(
     save_checkpoint(prefix, epoch, symbol, arg_params, aux_params)
 
 
-def load_rnn_checkpoint(cells: Cells, prefix: str, epoch: int) -> tuple[Symbol, dict[str, NDArray], dict[str, NDArray]]:
+def load_rnn_checkpoint(
+    cells: Cells, prefix: str, epoch: int, dense: bool = False
+) -> tuple[Symbol, dict[str, NDArray], dict[str, NDArray]]:
     """Load what `save_rnn_checkpoint` saved and pack the weights for `cells`, fused or not.
+
+    `dense` as for `rennet.model.load_checkpoint`.
 
     Returns
     -------
     symbol, arg_params, aux_params
     """
-    symbol, arg_params, aux_params = load_checkpoint(prefix, epoch)
+    symbol, arg_params, aux_params = load_checkpoint(prefix, epoch, dense)
     for cell in _all(cells):
         arg_params = cell.pack_weights(arg_params)
     return symbol, arg_params, aux_params

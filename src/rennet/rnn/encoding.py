@@ -9,8 +9,8 @@ from itertools import islice
 from numbers import Integral
 from typing import Any
 
+from .._collector import paused_collector
 from ..base import ArgumentError, expect, expect_number, one_of, shown
-from .collector import paused_collector
 
 RUN = 1 << 15
 """Sentences after which the collector of cyclic garbage, which they may come with, has its turn."""

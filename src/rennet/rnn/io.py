@@ -17,10 +17,10 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from .. import ndarray
+from .._collector import paused_collector
 from .._dtypes import element_type
 from ..base import ArgumentError, expect, expect_number, expect_whole, is_whole, one_of, shown
 from ..io import DataBatch, DataDesc, DataIter
-from .collector import paused_collector
 from .shuffle import Shuffle
 
 
