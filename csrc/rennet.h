@@ -6,8 +6,8 @@
  *
  * Every tensor is contiguous, row by row, of the element type that `element` names, and aligned to its elements.
  * The caller owns every pointer. Nothing is kept after a call returns: no pointer, and nothing derived from weights.
- * Results are the same bits for any number of threads. All functions may be called from several threads at once and
- * throw nothing.
+ * Results are the same bits for any number of threads. All functions but rennet_share_threads may be called from several
+ * threads at once. None throws.
  */
 #ifndef RENNET_H
 #define RENNET_H
@@ -24,7 +24,7 @@
 extern "C" {
 #endif
 
-enum { RENNET_INTERFACE = 1 };
+enum { RENNET_INTERFACE = 3 };
 
 enum rennet_mode { RENNET_RNN_RELU = 0, RENNET_RNN_TANH = 1, RENNET_LSTM = 2, RENNET_GRU = 3 };
 enum rennet_element { RENNET_FLOAT32 = 0, RENNET_FLOAT64 = 1 };
@@ -96,6 +96,18 @@ RENNET_EXPORT int64_t rennet_interface(void); /* RENNET_INTERFACE, to tell a lib
 RENNET_EXPORT int64_t rennet_instruction_sets(void);
 RENNET_EXPORT const char *rennet_instruction_set_name(int64_t index); /* static text, or NULL */
 RENNET_EXPORT int64_t rennet_instruction_set_usable(int64_t index);   /* 1 if this processor has it */
+
+/* Entry points of the OpenMP runtime with which the caller computes beside these calls. */
+typedef struct rennet_openmp {
+    void (*parallel)(void (*work)(void *), void *all, unsigned threads, unsigned flags); /* GOMP_parallel */
+    int (*id)(void);                                                                     /* omp_get_thread_num */
+    int (*count)(void);                                                                  /* omp_get_num_threads */
+} rennet_openmp;
+
+/* Compute on that runtime's threads from now on, or, with NULL, on threads of the library's own. OpenMP's threads go on
+ * asking for work for some milliseconds after each piece of it: other threads that begin then have to share cores with
+ * them. Copies what it is given. To be called while no other call runs. */
+RENNET_EXPORT void rennet_share_threads(const rennet_openmp *shared);
 
 /* 0, or 1 if a field has a value that the header does not allow, or the instruction set cannot be used. */
 RENNET_EXPORT int64_t rennet_measure(const rennet_call *call, rennet_sizes *sizes);

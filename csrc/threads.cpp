@@ -1,5 +1,5 @@
-// Our own threads. They sleep while nobody calls, and one call at a time has them: another one that comes meanwhile computes
-// alone, to the same bits.
+// The threads: OpenMP's, where the caller shares its own with us, or else ours, which sleep while nobody calls. One call at a
+// time has them: another one that comes meanwhile computes alone, to the same bits.
 #include <pthread.h>
 #include <sched.h>
 
@@ -22,10 +22,31 @@ void rest_a_little() {
 #endif
 }
 
+std::atomic<const rennet_openmp *> openmp{nullptr};
+
+struct Job {
+    const rennet_openmp *openmp;
+    long count;
+    void (*work)(void *, long, long);
+    void *all;
+};
+
+// What each of OpenMP's threads does with a job: it may have fewer of them than the job could use, or more.
+void take_part(void *given) {
+    const Job &job = *(const Job *)given;
+    const long team = job.openmp->count(), count = job.count < team ? job.count : team, id = job.openmp->id();
+    if (id < count) job.work(job.all, id, count);
+}
+
 class Threads {
   public:
     void run(long count, void (*work)(void *, long, long), void *all) {
         std::unique_lock<std::mutex> mine(taken_, std::try_to_lock);
+        if (const rennet_openmp *shared = openmp.load(std::memory_order_acquire); shared && mine.owns_lock()) {
+            Job job{shared, count, work, all};
+            // all threads that it would take for the caller's own work: a smaller team makes it end the others
+            return shared->parallel(take_part, &job, 0, 0);
+        }
         if (count > 1 && mine.owns_lock()) count = grow_to(count);
         if (count == 1 || !mine.owns_lock()) return work(all, 0, 1);
         work_ = work, all_ = all, count_ = count;
@@ -98,12 +119,16 @@ class Threads {
 // Never destroyed: workers may still wait on it when the process ends.
 std::atomic<Threads *> threads{nullptr};
 
-// A forked child has no threads but its own, and locks in whatever state they were: it begins anew.
-void begin_anew() { threads.store(new Threads); }
+// A forked child has no threads but its own, and locks in whatever state they were: it begins anew, and with threads of ours,
+// as OpenMP's may wait for those that it had in the parent.
+void begin_anew() {
+    openmp.store(nullptr);
+    threads.store(new Threads);
+}
 
 Threads &ours() {
     static const int registered = [] {
-        begin_anew();
+        threads.store(new Threads);
         return pthread_atfork(nullptr, nullptr, begin_anew);
     }();
     (void)registered;
@@ -115,4 +140,11 @@ Threads &ours() {
 void run_together(long count, void (*work)(void *, long, long), void *all) {
     if (count <= 1) return work(all, 0, 1);
     ours().run(count, work, all);
+}
+
+void rennet_share_threads(const rennet_openmp *shared) {
+    static rennet_openmp kept;
+    ours();  // a child of a fork must lose them again
+    if (shared) kept = *shared;
+    openmp.store(shared ? &kept : nullptr, std::memory_order_release);
 }

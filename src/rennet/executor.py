@@ -181,7 +181,7 @@ class Executor:
             if weight is not None:
                 _check_shape(f"backward: output gradient {place}", tuple(head.shape), weight.shape)
         pairs = [
-            (head, torch.ones_like(head) if given is None or given[i] is None else given[i].tensor)
+            (head, head.new_ones(()).expand_as(head) if given is None or given[i] is None else given[i].tensor)
             for i, head in enumerate(self._heads)
             if head.requires_grad
         ]

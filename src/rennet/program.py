@@ -11,7 +11,7 @@ from torch import Tensor
 from ._graph import Node, in_order
 from ._ops.inference import complete, to_public
 from ._ops.registry import Operator
-from ._passes import Recurrence, fused
+from ._passes import Recurrence, fused, with_dense_softmax
 from .base import ShapeError
 from .context import Context
 from .ndarray.array import NDArray
@@ -47,7 +47,8 @@ class Program:
         self.recurrences: list[Recurrence] = []
         if fusing:
             heads, self.recurrences = fused(nodes, heads, shapes.of)
-            nodes = in_order(heads) if self.recurrences else nodes
+            heads = with_dense_softmax(in_order(heads), heads)
+            nodes = in_order(heads)
         self.nodes = [node for node in nodes if node.op is not None]
         # variables have the first registers, so that these are the same whether the rest is fused or not
         self.registers: dict[tuple[int, int], int] = {}

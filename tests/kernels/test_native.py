@@ -198,6 +198,35 @@ def test_many_callers_at_once(threads: Callable[[int], None]) -> None:
     assert not wrong
 
 
+def test_own_threads_and_those_of_torch(threads: Callable[[int], None]) -> None:
+    """The same bits on either, also where torch computes in between, or has fewer threads than are asked for."""
+    threads(2)
+    library, openmp = native_library.load(), native_library._openmp()
+    assert isinstance(library, native_library.Library)
+    assert openmp is not None or "OpenMP" not in torch.__config__.parallel_info()
+    layout = Layout("lstm", 100, 1, True)
+    sample = torch_rnn.draw(layout, 12, 24, 70, seed=0)
+    matrix = torch.randn(300, 300)
+    found: list[Any] = []
+
+    def compute() -> None:
+        found.append(bits(layout, sample))
+
+    try:
+        for shared in (None, openmp, None, openmp):
+            library.share_threads(shared)
+            compute()
+            matrix = matrix @ matrix / 300
+            compute()
+            other = threading.Thread(target=compute)
+            other.start()
+            other.join()
+    finally:
+        library.share_threads(openmp)
+    assert len(found) == 12
+    assert len(set(found)) == 1
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_forked_child_computes(threads: Callable[[int], None], monkeypatch: pytest.MonkeyPatch) -> None:
     # poisoning memory takes torch's own threads, which do not survive a fork

@@ -70,7 +70,7 @@ def assert_agrees(
     tolerance : float
         See `assert_close`.
 
-    Gradients of lengths are not compared: MXNet leaves them unwritten.
+    Gradients of lengths and labels are not compared: MXNet leaves them unwritten.
     """
     found, out, _ = net.infer_shape(**{name: tuple(shape) for name, shape in shapes.items()})
     args = {**random_arrays(dict(zip(net.list_arguments(), found, strict=True))), **(given or {})}
@@ -87,7 +87,8 @@ def assert_agrees(
     for how, (outputs, gradients) in references.items():
         assert_all_close(fused[0], outputs, tolerance, f"outputs, {how}")
         for each in (fused[1], gradients):
-            each.pop("lengths", None)
+            for name in ("lengths", "label"):
+                each.pop(name, None)
         assert_all_close(fused[1], gradients, tolerance, f"gradients, {how}")
     return executor.recurrences
 

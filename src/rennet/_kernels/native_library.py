@@ -6,10 +6,13 @@ import ctypes
 import functools
 import os
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-INTERFACE = 1
+import torch
+
+INTERFACE = 3
 NAME = "_native"
 PLACE = "RENNET_NATIVE_LIBRARY"
 """The variable of the environment that names another build of the library, one with sanitizers, say."""
@@ -43,6 +46,14 @@ class Library:
             for index in range(self._library.rennet_instruction_sets())
         ]
         """The names of those compiled in, best first."""
+        self.share_threads(_openmp())
+
+    def share_threads(self, openmp: Sequence[int] | None) -> None:
+        """Compute on the threads of the OpenMP runtime with these entry points, or with None on threads of its own.
+
+        To be called while it computes nothing.
+        """
+        self._library.rennet_share_threads(None if openmp is None else struct.pack("=3q", *openmp))
 
     def usable(self, index: int) -> bool:
         """Has this processor the instruction set."""
@@ -71,6 +82,16 @@ class Library:
     def _check(status: int) -> None:
         if status:
             raise RuntimeError("the native kernels were called with fields that make no sense; this is a bug in rennet")
+
+
+def _openmp() -> list[int] | None:
+    """Entry points of the OpenMP runtime on whose threads torch computes; None if GNU programs could use none."""
+    try:
+        library = ctypes.CDLL(torch._C.__file__)  # loaded already; names are looked up in all that it needs
+        found = [getattr(library, name) for name in ("GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads")]
+    except (OSError, AttributeError):
+        return None
+    return [ctypes.cast(each, ctypes.c_void_p).value or 0 for each in found]
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
 from typing import Any, Literal
 
@@ -49,13 +50,22 @@ def _cross_entropy_gradient(probabilities: Tensor, label: Tensor, axis: int, opt
     counted = label != options["ignore_label"]
     if options["use_ignore"]:
         gradient.mul_(counted.unsqueeze(axis).to(gradient.dtype))
+    scale = cross_entropy_scale(label, counted, gradient.dtype, options)
+    return gradient if isinstance(scale, float) and scale == 1.0 else gradient.mul_(scale)
+
+
+def cross_entropy_scale(
+    label: Tensor, counted: Tensor, kind: torch.dtype, options: Mapping[str, Any]
+) -> float | Tensor:
+    """What the gradient is multiplied by, a tensor of type `kind` or a number; `counted` says which labels count."""
+    scale: float = options["grad_scale"]
     if options["normalization"] == "valid":
-        return gradient.mul_(scale / counted.sum().clamp(min=1).to(gradient.dtype))
+        return scale / counted.sum().clamp(min=1).to(kind)
     if options["multi_output"] and label.shape[0]:
         scale /= max(1, label[0].numel())
     if options["normalization"] == "batch":
         scale /= max(1, label.shape[0] if options["multi_output"] else label.numel())
-    return gradient if scale == 1.0 else gradient.mul_(scale)
+    return scale
 
 
 def _label_shape(data: Known, attrs: Attrs) -> Known:

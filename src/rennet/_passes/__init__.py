@@ -12,11 +12,14 @@ A recurrence that was unrolled by hand or by a cell, here or in a file of any ag
 6. `rewriting`: the graph in which each chain or pair is one node that goes through the door to the kernels, put
    together by `rebuilding`, with `shortcuts` for what turns something around and back.
 
-The symbol is not touched: `fused` gives other outputs for a program to compute, which have the same values.
+Beside that, `dense_softmax` joins a softmax output to the dense layer before it.
+
+The symbol is not touched: what is given are other outputs for a program to compute, which have the same values.
 """
 
 from __future__ import annotations
 
+from .dense_softmax import with_dense_softmax
 from .rewriting import Recurrence, fused
 
-__all__ = ["Recurrence", "fused"]
+__all__ = ["Recurrence", "fused", "with_dense_softmax"]

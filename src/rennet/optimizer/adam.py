@@ -78,7 +78,7 @@ class Adam(Rule):
         if clips:
             grads = self._decayed(grads, weights, wd)
         elif self.rescale_grad != 1:
-            grads = list(torch._foreach_mul(grads, self.rescale_grad))
+            grads = self._scaled(grads)
         # torch's kernel corrects the variance before it adds epsilon: this one makes up for that
         epsilon = self.epsilon / math.sqrt(1.0 - self.beta2**count)
         counts = [torch.full((), float(count), device=weights[0].device)] * len(weights)

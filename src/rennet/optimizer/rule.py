@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .._ops.reused import reused
 from ..base import ArgumentError, ShapeError, expect_number, shown
 from ..ndarray import NDArray, zeros
 from .contract import Optimizer
@@ -84,13 +85,19 @@ class Rule(Optimizer, ABC):
             torch._foreach_clamp_max_(grads, self.clip_gradient)
         return grads
 
+    def _scaled(self, grads: list[Tensor]) -> list[Tensor]:
+        """New tensors: ``rescale_grad * grad``."""
+        if grads[0].device.type != "cpu":
+            return list(torch._foreach_mul(grads, self.rescale_grad))
+        return [torch.mul(grad, self.rescale_grad, out=reused(tuple(grad.shape), grad)) for grad in grads]
+
     def _rescaled(self, grads: list[Tensor]) -> list[Tensor]:
         """New tensors: ``clip(rescale_grad * grad)``."""
-        return self._clipped(list(torch._foreach_mul(grads, self.rescale_grad)))
+        return self._clipped(self._scaled(grads))
 
     def _decayed(self, grads: list[Tensor], weights: list[Tensor], wd: float) -> list[Tensor]:
         """New tensors: ``clip(rescale_grad * grad + wd * weight)``."""
-        grads = list(torch._foreach_mul(grads, self.rescale_grad))
+        grads = self._scaled(grads)
         if wd:
             torch._foreach_add_(grads, weights, alpha=wd)
         return self._clipped(grads)
