@@ -9,7 +9,7 @@ import struct
 from pathlib import Path
 from typing import NamedTuple
 
-INTERFACE = 1
+INTERFACE = 2
 NAME = "_native"
 PLACE = "RENNET_NATIVE_LIBRARY"
 """The variable of the environment that names another build of the library, one with sanitizers, say."""
@@ -23,7 +23,7 @@ class Sizes(NamedTuple):
     record: int
 
 
-_WORDS = struct.Struct("=11qdd36q")
+_WORDS = struct.Struct("=11qdd41q")
 """A call: `struct rennet_call`, whose fields have eight bytes each."""
 
 
