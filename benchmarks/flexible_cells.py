@@ -15,8 +15,8 @@ from .runner import Benchmark, Peer
 
 PEERS = Path(__file__).parent / "peers"
 SIZES = ((35, 32, 200), (50, 64, 512))
-GATES = {"lstm": 4, "gru": 3, "rnn": 1, "stack": 8, "both ways": 8, "residual": 4}
-"""How many gates' worth of arithmetic each network has; the last three consist of LSTMs."""
+GATES = {"lstm": 4, "gru": 3, "rnn": 1, "stack": 8, "both ways": 8, "residual": 4, "zoneout": 4, "variational": 4}
+"""How many gates' worth of arithmetic each network has; all but the first three consist of LSTMs."""
 BINDING_STEPS, BINDING_LAYERS = 1000, 2
 
 

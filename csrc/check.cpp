@@ -27,13 +27,14 @@ const Sizes SIZES[] = {{1, 1, 3, 5}, {5, 1, 7, 9}, {70, 1, 3, 31}, {3, 3, 17, 33
 struct Case {
     long mode, element, instruction_set, directions, projection, clip;
     bool ragged;
+    enum Masks { NONE, ZONEOUT, DROPOUT } masks;
     Sizes sizes;
 
     std::string name() const {
         char text[256];
-        std::snprintf(text, sizeof text, "mode %ld, element %ld, %s, %ld directions, projection %ld, clip %ld, %s, %ld %ld %ld %ld",
+        std::snprintf(text, sizeof text, "mode %ld, element %ld, %s, %ld directions, projection %ld, clip %ld, %s, masks %d, %ld %ld %ld %ld",
                       mode, element, rennet_instruction_set_name(instruction_set), directions, projection, clip,
-                      ragged ? "ragged" : "whole", sizes.steps, sizes.batch, sizes.inputs, sizes.hidden);
+                      ragged ? "ragged" : "whole", masks, sizes.steps, sizes.batch, sizes.inputs, sizes.hidden);
         return text;
     }
 };
@@ -91,6 +92,9 @@ std::vector<char> run(const Case &c, long threads) {
     call.data = buffers.numbers(T * B * I, e, &random);
     call.h0 = buffers.numbers(D * B * R, e, &random);
     call.c0 = c.mode == RENNET_LSTM ? buffers.numbers(D * B * H, e, &random) : nullptr;
+    if (c.masks == Case::ZONEOUT) call.keep_h = buffers.numbers(T * B * D * R, e, &random);
+    if (c.masks == Case::DROPOUT) call.drop_h = buffers.numbers(D * B * R, e, &random);
+    if (c.masks == Case::ZONEOUT && c.mode == RENNET_LSTM) call.keep_c = buffers.numbers(T * B * D * H, e, &random);
     for (long d = 0; d < D; d++) {
         rennet_direction &way = call.way[d];
         way.i2h_weight = buffers.numbers(gates * H * I, e, &random), way.d_i2h_weight = result(gates * H * I);
@@ -109,11 +113,13 @@ std::vector<char> run(const Case &c, long threads) {
         if (rennet_measure(&call, &sizes)) fail("refused");
         call.output = result(T * B * D * R), call.hn = result(D * B * R);
         call.cn = c.mode == RENNET_LSTM ? result(D * B * H) : nullptr;
+        call.carried = c.masks ? result(T * B * D * R) : nullptr;
         call.scratch = buffers.bytes(sizes.forward);
         call.record = call.training ? buffers.bytes(sizes.record) : nullptr;
         if (rennet_forward(&call)) fail("refused");
     }
     call.d_output = buffers.numbers(T * B * D * R, e, &random), call.d_hn = buffers.numbers(D * B * R, e, &random);
+    if (c.masks == Case::ZONEOUT) call.d_carried = buffers.numbers(T * B * D * R, e, &random);
     call.d_data = result(T * B * I), call.d_h0 = result(D * B * R);
     if (c.mode == RENNET_LSTM) call.d_cn = buffers.numbers(D * B * H, e, &random), call.d_c0 = result(D * B * H);
     rennet_sizes sizes;
@@ -140,10 +146,12 @@ std::vector<Case> cases() {
             for (long mode = 0; mode < 4; mode++)
                 for (long element = 0; element < 2; element++)
                     for (long directions = 1; directions <= 2; directions++)
-                        for (int ragged = 0; ragged < 2; ragged++) {
-                            all.push_back({mode, element, set, directions, 0, 0, ragged == 1, sizes});
-                            if (mode == RENNET_LSTM) all.push_back({mode, element, set, directions, 6, 1 + ragged, ragged == 1, sizes});
-                        }
+                        for (int ragged = 0; ragged < 2; ragged++)
+                            for (auto masks : {Case::NONE, Case::ZONEOUT, Case::DROPOUT}) {
+                                all.push_back({mode, element, set, directions, 0, 0, ragged == 1, masks, sizes});
+                                if (mode == RENNET_LSTM)
+                                    all.push_back({mode, element, set, directions, 6, 1 + ragged, ragged == 1, masks, sizes});
+                            }
     }
     return all;
 }

@@ -34,7 +34,8 @@ bool makes_sense(const rennet_call *c) {
     if (c->directions != 1 && c->directions != 2) return false;
     if (c->steps < 1 || c->batch < 1 || c->input_size < 1 || c->hidden_size < 1 || c->threads < 1) return false;
     if (c->projection_size < 0 || c->clip < RENNET_NO_CLIP || c->clip > RENNET_CLIP_NAN) return false;
-    if ((c->projection_size || c->clip) && c->mode != RENNET_LSTM) return false;
+    if ((c->projection_size || c->clip || c->keep_c) && c->mode != RENNET_LSTM) return false;
+    if (c->keep_h && c->drop_h) return false;
     if (c->lengths)
         for (int64_t b = 0; b < c->batch; b++)
             if (c->lengths[b] < 0 || c->lengths[b] > c->steps) return false;

@@ -66,9 +66,20 @@ typedef struct rennet_call {
     const void *data;       /* [T, B, I] */
     const void *h0;         /* [D, B, R] */
     const void *c0;         /* [D, B, H]; LSTM only */
+
+    /* Zoneout: the next step is handed keep * new + (1 - keep) * old, where `old` was handed to this one. More than 1 is
+     * taken as 1, so that what dropout leaves of ones will do. The first axis counts each direction's own steps, also in
+     * the one that reads from the end. Variational dropout: all steps but the first read the hidden state times `drop_h`.
+     * Not both. The output is the new hidden state all the same. */
+    const void *keep_h; /* [T, B, D*R], or NULL */
+    const void *keep_c; /* [T, B, D*H], or NULL; LSTM only */
+    const void *drop_h; /* [D, B, R], or NULL */
+    void *carried;      /* [T, B, D*R] with keep_h or drop_h: the hidden state that was handed on, at its output's place:
+                           written forwards, read backwards */
+
     void *output;           /* [T, B, D*R]: written forwards, read backwards */
-    void *hn;               /* [D, B, R]: written forwards */
-    void *cn;               /* [D, B, H]: written forwards; LSTM only */
+    void *hn;               /* [D, B, R]: written forwards; with keep_h the one handed on */
+    void *cn;               /* [D, B, H]: written forwards, with keep_c the one handed on; LSTM only */
     void *record;           /* what backwards needs of a training call, `rennet_sizes.record` bytes. Backwards uses it
                                up: it cannot serve twice */
     void *scratch;          /* rennet_sizes.forward or .backward bytes, of this call only */
@@ -76,6 +87,7 @@ typedef struct rennet_call {
     const void *d_output; /* [T, B, D*R], or NULL: zero */
     const void *d_hn;     /* [D, B, R], or NULL: zero */
     const void *d_cn;     /* [D, B, H], or NULL: zero */
+    const void *d_carried; /* [T, B, D*R], or NULL: zero; with keep_h only. Masks have no gradients */
     void *d_data;         /* [T, B, I], or NULL: not wanted */
     void *d_h0;           /* [D, B, R], or NULL */
     void *d_c0;           /* [D, B, H], or NULL */

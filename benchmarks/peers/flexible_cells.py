@@ -35,11 +35,19 @@ def cells():
         return rnn.BidirectionalCell(rnn.LSTMCell(hidden, prefix="l_"), rnn.LSTMCell(hidden, prefix="r_"))
     if kind == "residual":
         return rnn.ResidualCell(rnn.LSTMCell(hidden))
+    if kind == "zoneout":
+        return rnn.ZoneoutCell(rnn.LSTMCell(hidden), 0.1, 0.1)
+    if kind == "variational":
+        return variational()
     return {"lstm": rnn.LSTMCell, "gru": rnn.GRUCell, "rnn": rnn.RNNCell}[kind](hidden)
 
 
+def variational():
+    return mx.gluon.contrib.rnn.VariationalDropoutCell(mx.gluon.rnn.LSTMCell(hidden), 0.2, 0.2, 0.2)
+
+
 def layer():
-    """The same as a fused layer."""
+    """The same as a fused layer, without what regularises it."""
     mode = {"gru": "gru", "rnn": "rnn_tanh"}.get(kind, "lstm")
     fused = mx.rnn.FusedRNNCell(hidden, 1 + (kind == "stack"), mode, bidirectional=kind == "both ways")
     return mx.rnn.ResidualCell(fused) if kind == "residual" else fused
@@ -56,6 +64,10 @@ def gluon():
         cell = rnn.BidirectionalCell(rnn.LSTMCell(hidden), rnn.LSTMCell(hidden))
     elif kind == "residual":
         cell = rnn.ResidualCell(rnn.LSTMCell(hidden))
+    elif kind == "zoneout":
+        cell = rnn.ZoneoutCell(rnn.LSTMCell(hidden), 0.1, 0.1)
+    elif kind == "variational":
+        cell = variational()
     else:
         cell = {"lstm": rnn.LSTMCell, "gru": rnn.GRUCell, "rnn": rnn.RNNCell}[kind](hidden)
     cell.initialize(mx.init.Uniform(0.1))

@@ -21,6 +21,7 @@ template <class S> struct BackwardWay {
     T *sums;            // what is known of the gradient of a step's state between blocks of terms: [B][width of R]
     T *d_cell;          // [panels][B][W]
     T *d_carried;       // a GRU's gradient that goes past the gates: [panels][B][W]
+    T *d_held;          // the gradient of what a step did not change of the hidden state it was handed: [B][width of R]
     T *d_projected;     // gradients of the outputs, as panels: [groups][rows][PITCH]
     T *columns;         // packed rows of data, hidden states and outputs before projection, for weight gradients
     const T **previous;  // [rows] the state before each row
@@ -47,6 +48,7 @@ template <class S> struct BackwardWay {
         sums = memory.take<T>(B * padded(layer.R));
         d_cell = memory.take<T>(layer.kind == LSTM ? P * B * S::W : 0);
         d_carried = memory.take<T>(layer.kind == GRU ? P * B * S::W : 0);
+        d_held = memory.take<T>(past.carry.holds() ? B * padded(layer.R) : 0);
         project_packed = memory.take<T>(layer.projects() ? project_strips().size(layer.R) : 0);
         d_projected = memory.take<T>(layer.projects() ? layer.groups * layer.rows * S::PITCH : 0);
         columns = memory.take<T>(S::OUTER * (padded(layer.I) + padded(layer.R) + (layer.projects() ? layer.width : 0)));
@@ -94,9 +96,11 @@ template <class S> struct BackwardWay {
     // -- one step: the gradient of its outputs, then of its gates
 
     // What comes from outside for `columns` numbers of a step's output.
-    RENNET_INLINE V d_output(long s, long j, long column) const {
-        if (!layer.call.d_output) return V{};
-        const T *from = (const T *)layer.call.d_output + past.place[layer.before[s] + j] * layer.D * layer.R +
+    RENNET_INLINE V d_output(long s, long j, long column) const { return head(layer.call.d_output, s, j, column); }
+
+    RENNET_INLINE V head(const void *all, long s, long j, long column) const {
+        if (!all) return V{};
+        const T *from = (const T *)all + past.place[layer.before[s] + j] * layer.D * layer.R +
                         direction * layer.R + column;
         return load_part<S>(from, layer.R - column);
     }
@@ -192,11 +196,25 @@ template <class S> struct BackwardWay {
 
     // `d` is what later steps say of an output; what the step's own head says is added here.
     template <Kind KIND> RENNET_INLINE void of_output(V d, long s, long j, long column) {
+        if (past.carry.differs()) d = of_carried(d, s, j, column);
         d += d_output(s, j, column);
         if (layer.projects())
             store<S>(projected_row(column / S::PITCH, layer.before[s] + j) + column % S::PITCH, d);
         else
             of_hidden<KIND>(d, s, j, column);
+    }
+
+    // From what later steps say of the state that was handed on to what that says of the step's output.
+    __attribute__((noinline)) V of_carried(V d, long s, long j, long column) {
+        if (!is_last(s, j) && layer.kind == GRU) d += load<S>(d_carried + (column / S::W * layer.B + j) * S::W);
+        // the last state is the output itself where the others are dropped from
+        if (past.carry.drops()) return is_last(s, j) ? d : d * past.carry.drop_h(j, column);
+        T *held = d_held + j * padded(layer.R) + column;
+        if (!is_last(s, j)) d += load<S>(held);
+        d += head(layer.call.d_carried, s, j, column);
+        const V keep = past.carry.keep_h(s, j, column);
+        store<S>(held, (1 - keep) * d);
+        return keep * d;
     }
 
     template <Kind KIND>
@@ -254,9 +272,14 @@ template <class S> struct BackwardWay {
     RENNET_INLINE void of_lstm(V d, T *gate, long p, long s, long j) {
         T *carried = d_cell + (p * layer.B + j) * S::W;
         V i = load<S>(gate), f = load<S>(gate + S::W), g = load<S>(gate + 2 * S::W), o = load<S>(gate + 3 * S::W);
-        V before = load<S>(past.cell_row(p, s - 1, j)), squashed = hyperbolic_tangent<S>(load<S>(past.cell_row(p, s, j)));
-        V through = d * o;
+        V before = load<S>(past.cell_row(p, s - 1, j)), after = load<S>(past.cell_row(p, s, j)), held = V{};
         V dc = is_last(s, j) ? d_final(layer.call.d_cn, layer.H, j, p * S::W) : load<S>(carried);
+        if (layer.call.keep_c) {
+            const V keep = past.carry.keep_c(s, j, p * S::W);
+            after = past.clipped(f * before + i * g);  // the record has what was handed on
+            held = (1 - keep) * dc, dc *= keep;
+        }
+        V squashed = hyperbolic_tangent<S>(after), through = d * o;
         dc += through - through * squashed * squashed;
         V d_i = dc * g * (i - i * i), d_f = dc * before * (f - f * f), d_g = dc * (i - i * g * g), d_before = dc * f;
         if (layer.call.clip) {
@@ -266,14 +289,14 @@ template <class S> struct BackwardWay {
             d_i = passes ? d_i : V{}, d_f = passes ? d_f : V{}, d_g = passes ? d_g : V{};
             d_before = passes ? d_before : V{};
         }
-        store<S>(carried, d_before);
+        store<S>(carried, d_before + held);
         store<S>(gate, d_i), store<S>(gate + S::W, d_f), store<S>(gate + 2 * S::W, d_g);
         store<S>(gate + 3 * S::W, d * squashed * (o - o * o));
     }
 
     RENNET_INLINE void of_gru(V d, T *gate, long p, long s, long j) {
         T *carried = d_carried + (p * layer.B + j) * S::W;
-        if (!is_last(s, j)) d += load<S>(carried);
+        if (!is_last(s, j) && !past.carry.differs()) d += load<S>(carried);
         V n = load<S>(gate), r = load<S>(gate + S::W), z = load<S>(gate + 2 * S::W), hidden_n = load<S>(gate + 3 * S::W);
         V before = load_part<S>(previous[layer.before[s] + j] + p * S::W, layer.H - p * S::W);
         V d_n = d * (1 - z) * (1 - n * n);
@@ -319,6 +342,7 @@ template <class S> struct BackwardWay {
                 const long at = column + v * S::W;
                 V d = load<S>(sums);
                 if (layer.kind == GRU) d += load<S>(d_carried + (at / S::W * layer.B + j + r) * S::W);
+                if (past.carry.holds()) d += load<S>(d_held + (j + r) * padded(layer.R) + at);
                 store_part<S>(to + at, d, layer.R - at);
             }
         }

@@ -2,7 +2,10 @@
 // done unit by unit fused to its end.
 #pragma once
 
+#include <initializer_list>
+
 #include "activations.h"
+#include "carry.h"
 #include "pack.h"
 #include "tile.h"
 
@@ -26,9 +29,10 @@ template <class S> struct ForwardWay {
     T *hidden_bias;   // a GRU's n: [panels][W]
     int64_t *place;   // [rows]
     Barrier *barrier;
+    Carry<S> carry;
 
     ForwardWay(const Layer<S> &layer, long direction)
-        : layer(layer), weights(layer.call.way[direction]), direction(direction) {}
+        : layer(layer), weights(layer.call.way[direction]), direction(direction), carry{layer, direction} {}
 
     void take_record(Memory &memory) {
         gates = memory.take<T>(layer.panels * layer.rows * S::PITCH);
@@ -66,13 +70,17 @@ template <class S> struct ForwardWay {
     T *output_row(long row) const {
         return (T *)layer.call.output + place[row] * layer.D * layer.R + direction * layer.R;
     }
+    T *carried_row(long row) const {  // the hidden state that the row's step hands on
+        return (T *)(carry.differs() ? layer.call.carried : layer.call.output) + place[row] * layer.D * layer.R +
+               direction * layer.R;
+    }
     T *hidden_row(long s, long j) const {
         return hidden + (layer.call.training ? layer.before[s] + j : j) * layer.width;
     }
     const T *begin_row(long j) const {
         return state_of((const T *)layer.call.h0, direction, layer.B, layer.R, layer.sequence[j]);
     }
-    const T *previous_row(long s, long j) const { return s ? output_row(layer.before[s - 1] + j) : begin_row(j); }
+    const T *previous_row(long s, long j) const { return s ? carried_row(layer.before[s - 1] + j) : begin_row(j); }
     T *gate_row(long panel, long row, long first) const { return gates + (panel * chunk + row - first) * S::PITCH; }
     T *cell_row(long panel, long s, long j) const {  // after step s; s = -1: the begin state
         if (!layer.call.training) return cells + (panel * layer.B + j) * S::W;
@@ -150,8 +158,10 @@ template <class S> struct ForwardWay {
         team.share(layer.B, first, last);
         for (long b = first; b < last; b++)
             for (long t = layer.call.lengths[b]; t < layer.T_; t++)
-                std::memset((T *)layer.call.output + (t * layer.B + b) * layer.D * layer.R + direction * layer.R, 0,
-                            layer.R * sizeof(T));
+                for (void *all : {layer.call.output, carry.differs() ? layer.call.carried : nullptr})
+                    if (all)
+                        std::memset((T *)all + (t * layer.B + b) * layer.D * layer.R + direction * layer.R, 0,
+                                    layer.R * sizeof(T));
     }
 
     // -- the input's projection of rows [first, last)
@@ -369,18 +379,35 @@ template <class S> struct ForwardWay {
         if (layer.projects())
             store<S>(hidden_row(s, j) + unit, h);
         else
-            store_part<S>(output_row(layer.before[s] + j) + unit, h, layer.H - unit);
+            put_state(h, unit, layer.H - unit, s, j);
+    }
+
+    // Of a step's output, and of what it hands on, the `count` numbers from a column on.
+    RENNET_INLINE void put_state(V h, long column, long count, long s, long j) {
+        const long row = layer.before[s] + j;
+        store_part<S>(output_row(row) + column, h, count);
+        if (carry.differs()) hand_on(h, column, count, s, j);
+    }
+
+    __attribute__((noinline)) void hand_on(V h, long column, long count, long s, long j) {
+        if (carry.drops())
+            h *= carry.drop_h(j, column);
+        else
+            h = carry.mixed(carry.keep_h(s, j, column), h, load_part<S>(previous_row(s, j) + column, count));
+        store_part<S>(carried_row(layer.before[s] + j) + column, h, count);
+    }
+
+    RENNET_INLINE V clipped(V c) const {
+        if (!layer.call.clip) return c;
+        const T low = (T)layer.call.clip_low, high = (T)layer.call.clip_high;
+        if (layer.call.clip == RENNET_CLIP_NAN) c = c == c ? c : all<S>(high);
+        return within<S>(c, low, high);
     }
 
     RENNET_INLINE Half begin_lstm(V i, V f, V g, V o, T *gate, long p, long s, long j) {
         i = sigmoid<S>(i), f = sigmoid<S>(f), g = hyperbolic_tangent<S>(g), o = sigmoid<S>(o);
-        V c = f * load<S>(cell_row(p, s - 1, j)) + i * g;
-        if (layer.call.clip) {
-            const T low = (T)layer.call.clip_low, high = (T)layer.call.clip_high;
-            if (layer.call.clip == RENNET_CLIP_NAN) c = c == c ? c : all<S>(high);
-            c = within<S>(c, low, high);
-        }
-        store<S>(cell_row(p, s, j), c);
+        V before = load<S>(cell_row(p, s - 1, j)), c = clipped(f * before + i * g);
+        store<S>(cell_row(p, s, j), layer.call.keep_c ? carry.mixed(carry.keep_c(s, j, p * S::W), c, before) : c);
         if (layer.call.training) {
             store<S>(gate, i), store<S>(gate + S::W, f);
             store<S>(gate + 2 * S::W, g), store<S>(gate + 3 * S::W, o);
@@ -416,7 +443,7 @@ template <class S> struct ForwardWay {
     // -- an LSTM's projection of one step
 
     void project(Team &team, long s) {
-        const long alive = layer.alive[s], row0 = layer.before[s], H = layer.H;
+        const long alive = layer.alive[s], H = layer.H;
         long u0, u1;
         if (!layer.pack_hidden) {
             constexpr int C = S::DOT_COLUMNS;
@@ -429,7 +456,9 @@ template <class S> struct ForwardWay {
                     const T *a[1] = {hidden_row(s, j)};
                     T sums[1][C];
                     dot<S, 1, C>(a, w, H, sums);
-                    for (long c = 0; c < least(C, layer.R - u * C); c++) output_row(row0 + j)[u * C + c] = sums[0][c];
+                    const long count = least(C, layer.R - u * C);
+                    for (long c = 0; c < count; c += S::W)
+                        put_state(load_part<S>(sums[0] + c, count - c), u * C + c, count - c, s, j);
                 }
             }
             return;
@@ -450,8 +479,7 @@ template <class S> struct ForwardWay {
                     multiply(tile, left, strips.strip(project_packed, q, H), H);
                     for (int r = 0; r < M; r++)
                         for (int v = 0; v < N; v++)
-                            store_part<S>(output_row(row0 + j + r) + first + v * S::W, tile.at[r][v],
-                                          layer.R - first - v * S::W);
+                            put_state(tile.at[r][v], first + v * S::W, layer.R - first - v * S::W, s, j + r);
                 });
             });
         }
@@ -464,7 +492,9 @@ template <class S> struct ForwardWay {
         team.share(layer.B, first, last);
         for (long j = first; j < last; j++) {
             long steps = layer.length[j], b = layer.sequence[j];
-            const T *h = steps ? output_row(layer.before[steps - 1] + j) : begin_row(j);
+            const T *h = !steps ? begin_row(j)
+                         : carry.holds() ? carried_row(layer.before[steps - 1] + j)
+                                         : output_row(layer.before[steps - 1] + j);
             std::memcpy(state_of((T *)layer.call.hn, direction, layer.B, layer.R, b), h, layer.R * sizeof(T));
             if (layer.kind != LSTM) continue;
             T *c = state_of((T *)layer.call.cn, direction, layer.B, layer.H, b);

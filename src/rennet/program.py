@@ -46,9 +46,9 @@ class Program:
         heads, nodes = symbol._outputs, shapes.nodes
         self.recurrences: list[Recurrence] = []
         if fusing:
-            heads, self.recurrences = fused(nodes, heads, shapes.of)
+            heads, self.recurrences, draws = fused(nodes, heads, shapes.of)
             heads = with_dense_softmax(in_order(heads), heads)
-            nodes = in_order(heads)
+            nodes = in_order([*draws, *heads])
         self.nodes = [node for node in nodes if node.op is not None]
         # variables have the first registers, so that these are the same whether the rest is fused or not
         self.registers: dict[tuple[int, int], int] = {}
@@ -73,8 +73,11 @@ class Program:
             run = operator.bind(attrs, training, self._device)
             ins = tuple(self.registers[id(child), index] for child, index in node.inputs)
             outs = tuple(self.registers[id(node), index] for index in range(node.num_outputs))
+            if wanted.isdisjoint(outs):
+                continue  # only looked at in training
             last = tuple({*ins, *outs} - wanted)
-            wanted.update(ins)
+            idle = () if training or operator.idle is None else operator.idle(attrs)
+            wanted.update(place for number, place in enumerate(ins) if number not in idle)
             calls.append((run, ins, outs, last))
         return calls[::-1]
 

@@ -29,7 +29,7 @@ def plain() -> Problem:
 
 
 def test_a_problem_is_read_off_its_inputs(plain: Problem) -> None:
-    assert plain == ("lstm", 1, 2, 2, 2, 3, None, None, False, torch.float32, torch.device("cpu"), True)
+    assert plain == ("lstm", 1, 2, 2, 2, 3, None, None, False, torch.float32, torch.device("cpu"), True, ())
 
 
 @pytest.mark.parametrize(

@@ -159,14 +159,6 @@ def test_other_activations(oracle: Oracle, activation: str) -> None:
     assert reasons(net, {"x": (2, 3, 4)}, oracle=oracle) == []
 
 
-def test_zoneout() -> None:
-    net = heads_of(*mx.rnn.ZoneoutCell(mx.rnn.LSTMCell(3), 0.3, 0.2).unroll(3, X))
-    executor = net.simple_bind(mx.cpu(), x=(2, 3, 4))
-    assert executor.recurrences == []
-    executor.forward(is_train=True)
-    executor.backward([mx.nd.ones(output.shape) for output in executor.outputs])
-
-
 def test_nothing_recurrent() -> None:
     net = mx.sym.FullyConnected(X, num_hidden=3)
     assert reasons(net, {"x": (2, 4)}) == []

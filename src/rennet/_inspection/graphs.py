@@ -106,7 +106,7 @@ def _recurrences(symbol: Symbol, given: Mapping[str, tuple[int, ...]]) -> dict[s
             if given:
                 raise
             continue
-        _, found = fused(shapes.nodes, symbol._outputs, shapes.of)
+        found = fused(shapes.nodes, symbol._outputs, shapes.of).recurrences
         if found or given:
             return {
                 "unrolled": [each._asdict() for each in found],

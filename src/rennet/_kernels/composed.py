@@ -39,7 +39,7 @@ class Composed(ABC):
         wide = self.accumulates_in(problem)
         if wide == problem.dtype:
             return self.compute(problem, inputs)
-        widened = problem.inputs([tensor.to(wide) for tensor in inputs.tensors()], inputs.lengths)
+        widened = problem.inputs([tensor.to(wide) for tensor in inputs.tensors()], inputs.lengths, inputs.masks)
         return [result.to(problem.dtype) for result in self.compute(problem._replace(dtype=wide), widened)]
 
     def gradients(
@@ -51,7 +51,7 @@ class Composed(ABC):
             for tensor, is_wanted in zip(inputs.tensors(), wanted, strict=True)
         ]
         with torch.enable_grad():
-            results = self.run(problem, problem.inputs(leaves, inputs.lengths))
+            results = self.run(problem, problem.inputs(leaves, inputs.lengths, inputs.masks))
         pairs = [(result, head) for result, head in zip(results, heads, strict=True) if result.requires_grad]
         found = iter(
             torch.autograd.grad(

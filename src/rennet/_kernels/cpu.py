@@ -13,7 +13,7 @@ from torch import Tensor
 from torch._C._functorch import is_batchedtensor, is_legacy_batchedtensor
 
 from ..base import one_of
-from .interface import Inputs, Problem, Results, Weights
+from .interface import Inputs, Masks, Problem, Results, Weights
 from .native_library import Library, Sizes, load
 from .reference import Reference
 
@@ -78,8 +78,8 @@ class Native:
             # a tensor that only pretends to have numbers (torch's FakeTensor, say) has no memory to read
             return Reference().run(problem, inputs)
         if problem.needs_grad:
-            return list(_Recorded.apply(problem, inputs.lengths, *inputs.tensors()))
-        return _forward(problem, _readable(inputs), None)
+            return list(_Recorded.apply(problem, inputs.lengths, inputs.masks, *inputs.tensors()))[: _shown(problem)]
+        return _forward(problem, _readable(inputs), None)[: _shown(problem)]
 
     def gradients(
         self, problem: Problem, inputs: Inputs, heads: Sequence[Tensor], wanted: Sequence[bool]
@@ -88,36 +88,39 @@ class Native:
         inputs = _readable(inputs)
         record = _record(problem, inputs)
         results = _forward(problem, inputs, record)
-        return _backward(problem, inputs, results[0], record, heads, wanted)
+        return _backward(problem, inputs, results, record, heads, wanted)
 
 
 class _Recorded(torch.autograd.Function):
     """A layer as one entry of torch's recording."""
 
     @staticmethod
-    def forward(ctx: Any, problem: Problem, lengths: Tensor | None, *tensors: Tensor) -> Any:
+    def forward(ctx: Any, problem: Problem, lengths: Tensor | None, masks: Masks, *tensors: Tensor) -> Any:
         ctx.set_materialize_grads(False)
-        inputs = _readable(problem.inputs(tensors, lengths))
+        inputs = _readable(problem.inputs(tensors, lengths, masks))
         record = _record(problem, inputs)
         results = _forward(problem, inputs, record)
         ctx.problem, ctx.used = problem, False
-        ctx.save_for_backward(results[0], record, lengths, *tensors)
+        carried = results[-1] if _hands_on(problem) else None
+        ctx.save_for_backward(results[0], carried, record, lengths, *masks, *tensors)
         return tuple(results)
 
     @staticmethod
     def backward(ctx: Any, *heads: Tensor | None) -> Any:
         problem: Problem = ctx.problem
-        output, record, lengths, *tensors = ctx.saved_tensors
-        wanted = list(ctx.needs_input_grad[2:])
+        output, carried, record, lengths, *rest = ctx.saved_tensors
+        masks, tensors = Masks(*rest[: len(Masks._fields)]), rest[len(Masks._fields) :]
+        inputs, results = problem.inputs(tensors, lengths, masks), [output, carried]
+        wanted = list(ctx.needs_input_grad[3:])
         if torch.is_grad_enabled() or _mapped_over(heads):
             # the gradients are themselves to be differentiated, or mapped over
-            return None, None, *_differentiable(problem, problem.inputs(tensors, lengths), heads, wanted)
-        inputs = _readable(problem.inputs(tensors, lengths))
+            return None, None, None, *_differentiable(problem, inputs, heads[: _shown(problem)], wanted)
+        inputs = _readable(inputs)
         if ctx.used:
             # the recording was kept for another time, but what it held was used up
-            output = _forward(problem, inputs, record)[0]
+            results = _forward(problem, inputs, record)
         ctx.used = True
-        return None, None, *_backward(problem, inputs, output, record, heads, wanted)
+        return None, None, None, *_backward(problem, inputs, results, record, heads, wanted)
 
 
 def _mapped_over(heads: Sequence[Tensor | None]) -> bool:
@@ -138,7 +141,7 @@ def _differentiable(
             tensor.view_as(tensor) if is_wanted else tensor.detach()
             for tensor, is_wanted in zip(inputs.tensors(), wanted, strict=True)
         ]
-        results = Reference().run(problem, problem.inputs(aliases, inputs.lengths))
+        results = Reference().run(problem, problem.inputs(aliases, inputs.lengths, inputs.masks))
         pairs = [
             (result, head)
             for result, head in zip(results, heads, strict=True)
@@ -168,7 +171,18 @@ def _readable(inputs: Inputs) -> Inputs:
     """The inputs without gaps, as the kernels read them."""
     weights = [Weights(*(part.contiguous() for part in each.present())) for each in inputs.weights]
     lengths = None if inputs.lengths is None else inputs.lengths.contiguous()
-    return Inputs(inputs.data.contiguous(), weights, [state.contiguous() for state in inputs.states], lengths)
+    masks = Masks(*(None if mask is None else mask.contiguous() for mask in inputs.masks))
+    return Inputs(inputs.data.contiguous(), weights, [state.contiguous() for state in inputs.states], lengths, masks)
+
+
+def _hands_on(problem: Problem) -> bool:
+    """Do steps hand on another hidden state than they put out."""
+    return "keep_hidden" in problem.masks or "drop_hidden" in problem.masks
+
+
+def _shown(problem: Problem) -> int:
+    """How many of the kernels' results are those of the layer."""
+    return 1 + problem.recurrence.states + ("keep_hidden" in problem.masks)
 
 
 def _address(tensor: Tensor | None) -> int:
@@ -190,10 +204,14 @@ def _call(
     heads: Sequence[Tensor | None] = (),
     gradients: Sequence[Tensor | None] = (),
 ) -> bytes:
-    """`struct rennet_call`; `gradients` stand in the order of `Inputs.tensors`."""
+    """`struct rennet_call`; `gradients` stand in the order of `Inputs.tensors`.
+
+    `results` are outputs, final states and, if there is such a thing, the hidden states that were handed on.
+    """
     low, high, clip = (0.0, 0.0, 0) if problem.clip is None else (*problem.clip[:2], 1 + problem.clip.nan)
     states = problem.recurrence.states
     parts = (len(gradients) - 1 - states) // problem.directions
+    carried, d_carried = (each[1 + states] if len(each) > 1 + states else None for each in (results, heads))
     ways: list[int] = []
     for direction, each in enumerate(inputs.weights):
         first = 1 + states + direction * parts
@@ -217,10 +235,13 @@ def _call(
         _address(inputs.lengths),
         inputs.data.data_ptr(),
         *_addresses(inputs.states, 2),
-        *_addresses(results, 3),
+        *_addresses(inputs.masks, 3),
+        _address(carried),
+        *_addresses(results[: 1 + states], 3),
         _address(record),
         _address(scratch),
-        *_addresses(heads, 3),
+        *_addresses(heads[: 1 + states], 3),
+        _address(d_carried),
         *_addresses(gradients[: 1 + states], 3),
         *ways,
         *_NO_WEIGHTS[: 20 - len(ways)],
@@ -245,7 +266,8 @@ def _sizes(problem: Problem, inputs: Inputs, training: bool) -> Sizes:
 @functools.lru_cache(maxsize=256)
 def _sizes_of_whole(problem: Problem, training: bool, instruction_set: int) -> Sizes:
     nothing: Any = torch.empty(0)
-    inputs = problem.inputs([nothing] * (1 + problem.recurrence.states + 5 * problem.directions), None)
+    masks = Masks(**dict.fromkeys(problem.masks, _ANY[0]))
+    inputs = problem.inputs([nothing] * (1 + problem.recurrence.states + 5 * problem.directions), None, masks)
     return _library().measure(_call(problem, inputs, training, gradients=_ANY))
 
 
@@ -258,6 +280,7 @@ def _forward(problem: Problem, inputs: Inputs, record: Tensor | None) -> Results
     library, data = _library(), inputs.data
     output = data.new_empty((problem.steps, problem.batch, problem.directions * problem.output_size))
     results = [output, *(torch.empty_like(state) for state in inputs.states)]
+    results += [torch.empty_like(output)] if _hands_on(problem) else []
     training = record is not None
     scratch = _buffer(_sizes(problem, inputs, training).forward)
     library.forward(_call(problem, inputs, training, results, record, scratch))
@@ -267,17 +290,20 @@ def _forward(problem: Problem, inputs: Inputs, record: Tensor | None) -> Results
 def _backward(
     problem: Problem,
     inputs: Inputs,
-    output: Tensor,
+    results: Sequence[Tensor],
     record: Tensor,
     heads: Sequence[Tensor | None],
     wanted: Sequence[bool],
 ) -> list[Tensor | None]:
-    library = _library()
+    """The gradients; of the `results` the outputs come first, and the hidden states that were handed on last."""
+    library, states = _library(), problem.recurrence.states
+    carried = [results[-1]] if _hands_on(problem) else []
     found = [
         torch.empty_like(tensor, memory_format=torch.contiguous_format) if is_wanted else None
         for tensor, is_wanted in zip(inputs.tensors(), wanted, strict=True)
     ]
     given = [None if head is None else head.contiguous() for head in heads]
     scratch = _buffer(_sizes(problem, inputs, True).backward)
-    library.backward(_call(problem, inputs, True, [output], record, scratch, given, found))
+    read = [results[0], *(None,) * states, *carried]
+    library.backward(_call(problem, inputs, True, read, record, scratch, given, found))
     return found

@@ -37,6 +37,27 @@ class Weights(NamedTuple):
         return [part for part in self if part is not None]
 
 
+class Masks(NamedTuple):
+    """What makes the states that a step hands on differ from those that it computed. None of them has a gradient."""
+
+    keep_hidden: Tensor | None = None
+    """``(T, N, D*R)``: the next step is handed ``keep*new + (1-keep)*old``, as zoneout has it. More than 1 is taken as
+    1, so that what dropout leaves of ones will do. The first axis counts each direction's own steps, also in the one
+    that reads from the end."""
+    keep_cell: Tensor | None = None
+    """``(T, N, D*H)``: the same for an LSTM's cell state."""
+    drop_hidden: Tensor | None = None
+    """``(D, N, R)``: what all steps but the first multiply the hidden state by before they read it, as variational
+    dropout has it. Not together with `keep_hidden`."""
+
+    def present(self) -> tuple[str, ...]:
+        """The names of those that there are."""
+        return tuple(name for name, mask in zip(self._fields, self, strict=True) if mask is not None)
+
+
+NO_MASKS = Masks()
+
+
 class Inputs(NamedTuple):
     """What a layer reads."""
 
@@ -48,6 +69,7 @@ class Inputs(NamedTuple):
     """The hidden state ``(D, N, R)`` and, for an LSTM, the cell state ``(D, N, H)``."""
     lengths: Tensor | None
     """``(N,)``, on the data's device; int64 and in ``[0, T]`` when a backend sees them."""
+    masks: Masks = NO_MASKS
 
     def tensors(self) -> list[Tensor]:
         """Everything that can have a gradient: data, states, weights."""
@@ -69,6 +91,8 @@ class Problem(NamedTuple):
     dtype: torch.dtype
     device: torch.device
     needs_grad: bool
+    masks: tuple[str, ...] = ()
+    """Which of `Masks` there are."""
 
     @property
     def recurrence(self) -> Mode:
@@ -98,19 +122,23 @@ class Problem(NamedTuple):
             inputs.data.dtype,
             inputs.data.device,
             needs_grad,
+            inputs.masks.present(),
         )
 
-    def inputs(self, tensors: Sequence[Tensor], lengths: Tensor | None) -> Inputs:
+    def inputs(self, tensors: Sequence[Tensor], lengths: Tensor | None, masks: Masks = NO_MASKS) -> Inputs:
         """The reverse of `Inputs.tensors`."""
         rest = iter(tensors)
         data, states = next(rest), [next(rest) for _ in range(self.recurrence.states)]
         parts = len(Weights._fields) if self.projection_size else len(Weights._fields) - 1
         weights = [Weights(*(next(rest) for _ in range(parts))) for _ in range(self.directions)]
-        return Inputs(data, weights, states, lengths)
+        return Inputs(data, weights, states, lengths, masks)
 
 
 Results = list[Tensor]
-"""A layer's outputs ``(T, N, D*R)``, then its final states in the shapes of the given ones."""
+"""A layer's outputs ``(T, N, D*R)``, then its final states in the shapes of the given ones.
+
+With `Masks.keep_hidden` the hidden states that steps handed on come last, ``(T, N, D*R)``, zero in the padding.
+"""
 
 
 class Backend(Protocol):

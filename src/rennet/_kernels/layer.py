@@ -16,16 +16,19 @@ from .interface import Clip, Inputs, Problem, Results
 
 
 def run_layer(mode: str, clip: Clip | None, inputs: Inputs) -> Results:
-    """The layer's outputs ``(T, N, D*R)`` and its final states, by whichever backend is chosen."""
+    """What `Results` says, by whichever backend is chosen."""
     transformed = is_transformed()
+    composed = transformed
     if torch.compiler.is_compiling():
-        if not transformed:
+        # the operator that tracers see knows no masks; what the reference does they can see
+        composed = transformed or bool(inputs.masks.present())
+        if not composed:
             return traced.rnn_layer(mode, clip, inputs)
         if inputs.lengths is not None:
             inputs = inputs._replace(lengths=inputs.lengths.to(torch.int64))
     needs_grad = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs.tensors())
     problem = Problem.of(mode, clip, inputs, needs_grad)
-    return (for_transforms() if transformed else choose(problem)).run(problem, inputs)
+    return (for_transforms() if composed else choose(problem)).run(problem, inputs)
 
 
 def is_transformed() -> bool:

@@ -26,7 +26,7 @@ class Sizes(NamedTuple):
     record: int
 
 
-_WORDS = struct.Struct("=11qdd36q")
+_WORDS = struct.Struct("=11qdd41q")
 """A call: `struct rennet_call`, whose fields have eight bytes each."""
 
 

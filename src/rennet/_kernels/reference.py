@@ -8,6 +8,7 @@ from torch import Tensor
 
 from .._recurrence.modes import Mode
 from .._recurrence.pointwise import Ops
+from .carrying import Carrying
 from .composed import Composed
 from .interface import Clip, Inputs, Problem, Results, Weights
 
@@ -34,25 +35,38 @@ class Reference(Composed):
             valid = steps[:, None, None] < inputs.lengths[:, None]
             # what stands in the padding must not reach anything, not even as 0 * NaN in a gradient
             data = _where_or_zero(valid, data)
-        outputs, finals = [], []
+        outputs, finals, handed_on = [], [], []
         for direction, weights in enumerate(inputs.weights):
             begin = [state[direction] for state in inputs.states]
-            output, final = _one_way(problem, data, weights, begin, valid, direction == 1)
+            carrying = Carrying(problem, inputs, direction)
+            output, final, carried = _one_way(problem, data, weights, begin, valid, direction == 1, carrying)
             outputs.append(output)
             finals.append(final)
-        output = outputs[0] if len(outputs) == 1 else torch.cat(outputs, 2)
-        return [output, *(torch.stack(parts) for parts in zip(*finals, strict=True))]
+            handed_on.append(carried)
+        states = [torch.stack(parts) for parts in zip(*finals, strict=True)]
+        sequences = [outputs, handed_on] if inputs.masks.keep_hidden is not None else [outputs]
+        output, *carried = [each[0] if len(each) == 1 else torch.cat(each, 2) for each in sequences]
+        return [output, *states, *carried]
 
 
 def _one_way(
-    problem: Problem, data: Tensor, weights: Weights, states: list[Tensor], valid: Tensor | None, backwards: bool
-) -> tuple[Tensor, list[Tensor]]:
+    problem: Problem,
+    data: Tensor,
+    weights: Weights,
+    states: list[Tensor],
+    valid: Tensor | None,
+    backwards: bool,
+    carrying: Carrying,
+) -> tuple[Tensor, list[Tensor], Tensor]:
+    """The outputs, the final states, and the hidden states that steps handed on."""
     mode = problem.recurrence
     i2h = torch_nn.linear(data, weights.i2h_weight, weights.i2h_bias)
     outputs: list[Tensor] = []
+    handed_on: list[Tensor] = []
     for t in reversed(range(problem.steps)) if backwards else range(problem.steps):
         # past its end a sequence takes steps on zeros, which count for nothing
         before = states if valid is None else [_where_or_zero(valid[t], state) for state in states]
+        before = carrying.read(t, before)
         h2h = torch_nn.linear(before[0], weights.h2h_weight, weights.h2h_bias)
         if problem.clip is None:
             after = mode.step(_OPS[mode.squash], i2h[t], h2h, before)
@@ -60,17 +74,22 @@ def _one_way(
             after = _clipped_step(mode, i2h[t], h2h, before, problem.clip)
         if weights.h2r_weight is not None:
             after[0] = torch_nn.linear(after[0], weights.h2r_weight)
+        output, after = after[0], carrying.handed_on(t, after, before)
         if valid is None:
             states = after
-            outputs.append(after[0])
+            outputs.append(output)
+            handed_on.append(after[0])
         else:
-            outputs.append(_where_or_zero(valid[t], after[0]))
+            outputs.append(_where_or_zero(valid[t], output))
+            handed_on.append(_where_or_zero(valid[t], after[0]))
             states = [torch.where(valid[t], new, old) for new, old in zip(after, states, strict=True)]
     if not outputs:
         # no numbers, but what they would have depended on
         nothing = sum([part.sum() for part in (*weights.present(), *states)], i2h.sum(2, keepdim=True))
-        return nothing.expand(0, problem.batch, problem.output_size), states
-    return torch.stack(outputs[::-1] if backwards else outputs), states
+        nothing = nothing.expand(0, problem.batch, problem.output_size)
+        return nothing, states, nothing.clone()
+    output, carried = (torch.stack(each[::-1] if backwards else each) for each in (outputs, handed_on))
+    return output, states, carried
 
 
 def _clipped_step(mode: Mode, i2h: Tensor, h2h: Tensor, states: list[Tensor], clip: Clip) -> list[Tensor]:

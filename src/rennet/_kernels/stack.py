@@ -15,8 +15,8 @@ from torch import Tensor
 
 from .._recurrence.layout import Layout
 from .._recurrence.modes import MODES
-from ..base import ArgumentError, ShapeError, is_whole, one_of
-from .interface import Clip, Inputs, Weights
+from ..base import ArgumentError, NotSupportedError, ShapeError, is_whole, one_of
+from .interface import NO_MASKS, Clip, Inputs, Masks, Weights
 from .layer import run_layer
 from .lengths import check_form, whole
 from .remembered import remembered
@@ -114,8 +114,9 @@ def run_stack(
     states: Sequence[Tensor],
     lengths: Tensor | None,
     training: bool,
+    masks: Masks = NO_MASKS,
 ) -> tuple[Tensor, list[Tensor]]:
-    """The outputs ``(T, N, D*R)`` and the final states of all layers.
+    """The outputs ``(T, N, D*R)`` and the final states of all layers; last of all what `Masks.keep_hidden` brings.
 
     Parameters
     ----------
@@ -131,6 +132,8 @@ def run_stack(
         ``(N,)``, whole numbers in ``[0, T]`` of any element type.
     training : bool
         Whether to drop outputs between layers.
+    masks : Masks
+        Of any floating-point type, they follow the data's; for a single layer.
     """
     kind = data.device.type
     if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind) and data.dtype != torch.float64:
@@ -138,7 +141,7 @@ def run_stack(
         data = data.to(narrow)
         weights = [[Weights(*(part.to(narrow) for part in way.present())) for way in layer] for layer in weights]
         with torch.autocast(kind, enabled=False):
-            return run_stack(stack, data, weights, states, lengths, training)
+            return run_stack(stack, data, weights, states, lengths, training, masks)
     states = _checked_states(stack, data, states)
     _check_weights(data, weights)
     if lengths is not None:
@@ -147,12 +150,13 @@ def run_stack(
         # a tracer has no values; the operator that it sees looks at them when it runs
         lengths = lengths if torch.compiler.is_compiling() else whole(lengths, data.shape[0])
     num_layers, directions = stack.layout.num_layers, stack.layout.directions
+    masks = _checked_masks(stack, data, masks)
     per_layer = [states] if num_layers == 1 else list(zip(*(s.split(directions) for s in states), strict=True))
     finals: list[list[Tensor]] = []
     for layer in range(num_layers):
         if layer and stack.dropout and training:
             data = torch_nn.dropout(data, stack.dropout, True)
-        inputs = Inputs(data, weights[layer], list(per_layer[layer]), lengths)
+        inputs = Inputs(data, weights[layer], list(per_layer[layer]), lengths, masks)
         data, *final = run_layer(stack.layout.mode, stack.clip, inputs)
         finals.append(final)
     return data, finals[0] if num_layers == 1 else [torch.cat(parts) for parts in zip(*finals, strict=True)]
@@ -179,6 +183,27 @@ def _checked_states(stack: Stack, data: Tensor, states: Sequence[Tensor]) -> lis
         _check_device(name, state, data)
         found.append(state if state.dtype == data.dtype else state.to(data.dtype))
     return found
+
+
+def _checked_masks(stack: Stack, data: Tensor, masks: Masks) -> Masks:
+    """The masks in the data's element type."""
+    if not masks.present():
+        return masks
+    layout, (steps, batch, _) = stack.layout, data.shape
+    ways, output, hidden = layout.directions, layout.output_size, layout.hidden_size
+    if layout.num_layers > 1:
+        raise NotSupportedError(f"RNN: {masks.present()[0]}: masks are those of one layer, not of {layout.num_layers}")
+    shapes = Masks._fields, masks, ((steps, batch, ways * output), (steps, batch, ways * hidden), (ways, batch, output))
+    for name, mask, expected in zip(*shapes, strict=True):
+        if mask is not None and mask.shape != expected:
+            raise ShapeError(f"RNN: {name}: expected shape {expected}, got {tuple(mask.shape)}")
+        if mask is not None:
+            _check_device(name, mask, data)
+    if masks.keep_cell is not None and len(stack.state_names) == 1:
+        raise ArgumentError(f"RNN: keep_cell applies to mode 'lstm', not {layout.mode!r}")
+    if masks.keep_hidden is not None and masks.drop_hidden is not None:
+        raise NotSupportedError("RNN: keep_hidden and drop_hidden: expected one of them; got both")
+    return Masks(*(None if mask is None else mask.to(data.dtype) for mask in masks))
 
 
 def _check_weights(data: Tensor, weights: Sequence[list[Weights]]) -> None:

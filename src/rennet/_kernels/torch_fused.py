@@ -25,6 +25,8 @@ class TorchFused(Composed):
             return f"torch's layers are held to the reference on CPU and CUDA devices, not on {problem.device.type!r}"
         if problem.clip is not None:
             return "torch's layers do not clip the cell state"
+        if problem.masks:
+            return "torch's layers hand on the states that they computed: they take no masks for zoneout or dropout"
         if problem.projection_size and problem.projection_size >= problem.hidden_size:
             return "torch's layers project to fewer units than the hidden state has"
         if not problem.dtype.is_floating_point:

@@ -164,6 +164,12 @@ def dropout(
     return data * torch_nn.dropout(data.new_ones(shape), p, True)
 
 
+@operator("_times_mask", ours=True, idle=lambda attrs: (1,))
+def times_mask(data: Tensor, mask: Tensor, *, training: IsTraining) -> Tensor:
+    """In training `data` times what dropout left of ones, which is broadcast; in inference, where that is 1, `data`."""
+    return data * mask if training else data
+
+
 def _scaled(data: Tensor, temperature: float | None) -> Tensor:
     return data if temperature in (None, 1.0) else data / temperature
 

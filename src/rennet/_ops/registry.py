@@ -31,6 +31,7 @@ _RUNTIME = {IsTraining: "training", Device: "device", Bodies: "bodies"}
 Names = Callable[[Mapping[str, Any]], Sequence[str]]
 Types = Callable[[Mapping[str, Any], list[Any]], tuple[list[Any], list[Any]]]
 Check = Callable[[Mapping[str, Any]], Any]
+Idle = Callable[[Mapping[str, Any]], Sequence[int]]
 
 
 class Operator:
@@ -61,6 +62,8 @@ class Operator:
         Raises if the attributes, each of which has the right type, make no sense together.
     ours : bool
         Whether it is an operator that MXNet does not have, which what runs graphs may use but no file may hold.
+    idle : callable, optional
+        From the attributes to the places of inputs at which it does not look in inference, and which may be None then.
     """
 
     open_inputs = False
@@ -80,8 +83,9 @@ class Operator:
         marks: Mapping[str, Mapping[str, str]],
         check: Check | None,
         ours: bool = False,
+        idle: Idle | None = None,
     ) -> None:
-        self.marks, self._check, self.ours = marks, check, ours
+        self.marks, self._check, self.ours, self.idle = marks, check, ours, idle
         self.fn, self.name, self.aux, self.hidden_outputs = fn, name, aux, hidden_outputs
         self.aliases: list[str] = [name]
         self.doc = inspect.getdoc(fn) or ""
@@ -213,6 +217,7 @@ def operator(
     marks: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
     check: Check | None = None,
     ours: bool = False,
+    idle: Idle | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Enter the decorated function into the table under `name` and `aliases`; see `Operator`."""
 
@@ -229,6 +234,7 @@ def operator(
             marks=marks,
             check=check,
             ours=ours,
+            idle=idle,
         )
         for alias in (name, *aliases):
             add_alias(alias, record)

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from .._kernels.interface import Weights
+from .._kernels.interface import Masks, Weights
 from .._kernels.remembered import remembered
 from .._kernels.stack import Stack, check_data, run_stack, stack_of
 from .._recurrence.layout import Layout, Slot
@@ -201,9 +201,24 @@ def rnn_param_concat(*data: Tensor, dim: int = 1) -> Tensor:
     return torch.cat(data)
 
 
-@operator("_rnn_of_parts", outputs=_outputs, check=_stack, ours=True)
+def _masks(attrs: Mapping[str, Any]) -> list[str]:
+    """Which masks are given."""
+    return [name for name in Masks._fields if attrs[name]]
+
+
+def _outputs_of_parts(attrs: Mapping[str, Any]) -> Sequence[str]:
+    return (*_outputs(attrs), "carried_output") if attrs["keep_hidden"] else _outputs(attrs)
+
+
+def _idle_masks(attrs: Mapping[str, Any]) -> Sequence[int]:
+    """Where the masks stand among the inputs, if they count in training only."""
+    first = len(_inputs(attrs)) - 1
+    return () if attrs["masks_always"] else range(first, first + len(_masks(attrs)))
+
+
+@operator("_rnn_of_parts", outputs=_outputs_of_parts, check=_stack, ours=True, idle=_idle_masks)
 def rnn_of_parts(
-    *parts: Tensor,
+    *parts: Any,
     state_size: int,
     num_layers: int,
     bidirectional: bool = False,
@@ -215,12 +230,18 @@ def rnn_of_parts(
     lstm_state_clip_max: float | None = None,
     lstm_state_clip_nan: bool = False,
     use_sequence_length: bool = False,
+    keep_hidden: bool = False,
+    keep_cell: bool = False,
+    drop_hidden: bool = False,
+    masks_always: bool = False,
     training: IsTraining,
 ) -> Tensor | tuple[Tensor, ...]:
     """The ``RNN`` operator for parameters that are not in one vector, so that nothing is copied to make one.
 
-    `parts` are the data, the states, with `use_sequence_length` the lengths, and then each matrix and bias in the order
-    of `rennet._recurrence.layout`. Graphs that are to be saved do not have it: MXNet knows no such operator.
+    `parts` are the data, the states, with `use_sequence_length` the lengths, those masks of `_kernels.interface.Masks`
+    that attributes of their names announce, and then each matrix and bias in the order of `rennet._recurrence.layout`.
+    Masks count in training only, unless `masks_always`. With `keep_hidden` there is one more output: the hidden states
+    that steps hand on. Graphs that are to be saved do not have this operator: MXNet knows none such.
     """
     stack = stack_of(
         mode,
@@ -238,11 +259,17 @@ def rnn_of_parts(
     count = len(stack.state_names)
     states, rest = rest[:count], rest[count:]
     lengths = rest.pop(0) if use_sequence_length else None
+    given = {"keep_hidden": keep_hidden, "keep_cell": keep_cell, "drop_hidden": drop_hidden}
+    masks = {name: rest.pop(0) for name, is_given in given.items() if is_given}
+    if not (training or masks_always):
+        masks = {}
     cuts = _cuts(stack.layout, data.shape[2])
     found = [tuple(part.shape) for part in rest]
     if found != [slot.shape for slot in cuts.slots]:
         expected = ", ".join(f"{slot.name()} {slot.shape}" for slot in cuts.slots)
         raise ShapeError(f"RNN: for data of shape {tuple(data.shape)}, expected parameters {expected}; got {found}")
     weights = [[Weights(*[rest[place] for place in way]) for way in layer] for layer in cuts.places]
-    output, final = run_stack(stack, data, weights, states, lengths, training)
-    return (output, *final) if state_outputs else output
+    output, final = run_stack(stack, data, weights, states, lengths, training, Masks(**masks))
+    # where nothing is masked, steps hand on what they put out
+    carried = [final.pop() if masks else output] if keep_hidden else []
+    return (output, *(final if state_outputs else []), *carried) if state_outputs or carried else output

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from .._graph import Entry
+from .masks import Zoned, undropped
 from .steps import ShapeOf, Step
 from .terms import Key, key_of
 
@@ -29,11 +30,11 @@ class Chain:
     @property
     def hidden(self) -> list[Entry]:
         """The output of each step."""
-        return [step.outputs[0] for step in self.steps]
+        return [step.fresh[0] for step in self.steps]
 
     @property
     def states(self) -> list[list[Entry]]:
-        """For each state, what it is after each step; the first state is the output."""
+        """For each state, what each step hands on; the first state is the output, unless `masks` say otherwise."""
         return [list(each) for each in zip(*(step.outputs for step in self.steps), strict=True)]
 
     @property
@@ -43,15 +44,49 @@ class Chain:
         return [self.first.h2h.data, *([] if cell is None else [cell])]
 
     @property
+    def given(self) -> list[Entry]:
+        """The states before the first step, without the mask through which it reads them."""
+        first, *others = self.begin
+        masked = (state for state, mask in undropped(first) if self.drop and key_of(mask) == key_of(self.drop))
+        return [next(masked, first), *others]
+
+    @property
+    def zoned(self) -> list[list[Zoned | None] | None]:
+        """For each state of which some elements stay what they were, what says so at each step; None for the others.
+
+        The last step may have nothing to say, where nobody looks at its state.
+        """
+        columns = [list(each) for each in zip(*(step.zoned for step in self.steps), strict=True)]
+        return [None if column[0] is None else column for column in columns]
+
+    @property
+    def drop(self) -> Entry | None:
+        """The mask of the hidden state that all steps but the first have."""
+        return self.steps[-1].drop
+
+    @property
+    def masks(self) -> tuple[object, ...]:
+        """Which masks it has, and of what kind."""
+        first = [None if column is None or column[0] is None else (column[0].kind,) for column in self.zoned]
+        return *first, self.drop is not None, self.is_for_training
+
+    @property
+    def is_for_training(self) -> bool:
+        """Do its masks change nothing in inference."""
+        zoned = all(each is None or each.is_for_training for column in self.zoned for each in column or ())
+        return zoned and (self.drop is None or self.drop[0].parsed["mode"] == "training")
+
+    @property
     def parameters(self) -> list[Entry]:
-        """Weights, and the biases that there are."""
+        """Weights, the biases that there are, and the mask that all steps share."""
         ways = (self.first.i2h, self.first.h2h)
-        return [entry for way in ways for entry in (way.weight, way.bias) if entry is not None]
+        parameters = [entry for way in ways for entry in (way.weight, way.bias) if entry is not None]
+        return parameters if self.drop is None else [*parameters, self.drop]
 
     @property
     def name(self) -> str:
         """How messages call it: what the names of its first and last output begin with."""
-        ends = [self.steps[place].outputs[0][0].name for place in (0, -1)]
+        ends = [self.steps[place].fresh[0][0].name for place in (0, -1)]
         return ends[0] if ends[0] == ends[1] else f"{ends[0]} ... {ends[1]}"
 
 
@@ -63,8 +98,11 @@ def find_chains(steps: Sequence[Step], shape_of: ShapeOf) -> list[Chain]:
     oriented: dict[Key, Step] = {}
     for step in steps:
         for way in _ways(step):
-            last = by_output.get(key_of(way.h2h.data))
+            last, way = _before(way, by_output, shape_of)
             if last is None or last.shared != way.shared or not _hands_on(last, way):
+                continue
+            linked = oriented.get(key_of(last.outputs[0]))
+            if linked is not None and _drop_of(linked) != _drop_of(way):
                 continue
             if recurrent.setdefault(way.shared, way.h2h.parameters) == way.h2h.parameters:
                 oriented[key_of(step.outputs[0])] = way
@@ -88,13 +126,38 @@ def find_chains(steps: Sequence[Step], shape_of: ShapeOf) -> list[Chain]:
             first = next((way for way in _ways(step) if way.h2h.parameters == recurrent.get(way.shared)), None)
             turned[0] = turned[0] or first
             ways = [way for way in turned if way is not None]
-            if len(ways) == len(members) and _are_alike(ways, shape_of):
+            if len(ways) == len(members) and _are_alike(ways, shape_of) and _are_masked_alike(ways):
                 chains.append(Chain(ways))
     return chains
 
 
 def _ways(step: Step) -> Iterable[Step]:
-    return (step,) if step.mode.name == "gru" else (step, step.crossed())
+    # zoneout tells the hidden state from the input
+    return (step,) if step.mode.name == "gru" or step.zoned[0] is not None else (step, step.crossed())
+
+
+def _before(step: Step, by_output: Mapping[Key, Step], shape_of: ShapeOf) -> tuple[Step | None, Step]:
+    """The step before, and the step, with the mask through which it reads the hidden state, if there is one."""
+    last = by_output.get(key_of(step.h2h.data))
+    if last is not None:
+        return last, step
+    for state, mask in undropped(step.h2h.data):
+        last = by_output.get(key_of(state))
+        if last is not None and last.zoned[0] is None and shape_of(*mask) == shape_of(*state):
+            product = step.h2h.data[0]
+            return last, step._replace(drop=mask, nodes={**step.nodes, id(product): product})
+    return None, step
+
+
+def _drop_of(step: Step) -> Key | None:
+    return None if step.drop is None else key_of(step.drop)
+
+
+def _are_masked_alike(steps: Sequence[Step]) -> bool:
+    """Does zoneout treat all steps in one way, but for states after the last one that nobody looks at."""
+    kinds = [[None if each is None else (each.kind,) for each in step.zoned] for step in steps]
+    last = zip(kinds[-1], kinds[0], strict=True)
+    return all(each == kinds[0] for each in kinds[:-1]) and all(own in (None, theirs) for own, theirs in last)
 
 
 def _hands_on(last: Step, step: Step) -> bool:

@@ -76,7 +76,8 @@ def _looked_into(chain: Chain, readers: Readers, inside: Mapping[int, Sequence[K
 
     Within lengths all its states are: as the last ones that count.
     """
-    states = chain.states if has_lengths else [chain.hidden, chain.steps[-1].outputs]
+    states = chain.states if has_lengths else [chain.states[0], chain.steps[-1].outputs]
+    states = [chain.hidden, *states]
     visible = {key_of(entry) for each in states for entry in each}
     for number, node in chain.nodes.items():
         for key in inside.get(number, ()):

@@ -9,6 +9,9 @@ from .._graph import Entry, Node
 from .chains import Chain
 from .terms import Key, key_of
 
+_OUTPUT = -1
+"""In the place of a state's number: outputs of which zoneout makes the hidden state."""
+
 
 class Lengths(NamedTuple):
     """How many steps of each sequence count, and where that is seen to.
@@ -17,14 +20,15 @@ class Lengths(NamedTuple):
     ----------
     entry : Entry
         ``(N,)``.
-    masked : list of (Node, int)
-        Nodes that put zeros past the lengths of the stacked outputs, and the axis that is time there.
+    masked : list of (Node, int, bool)
+        Nodes that put zeros past the lengths of stacked outputs, the axis that is time there, and whether it is not the
+        outputs but the hidden states that zoneout made of them.
     last : list of (Node, int)
         Nodes that take a state after its sequence's last step, and which state it is.
     """
 
     entry: Entry
-    masked: list[tuple[Node, int]]
+    masked: list[tuple[Node, int, bool]]
     last: list[tuple[Node, int]]
 
     @property
@@ -35,10 +39,13 @@ class Lengths(NamedTuple):
 
 def lengths_of(chain: Chain, readers: Mapping[Key, Sequence[Node | None]]) -> Lengths | None:
     """The lengths, if all that is done with the chain's results outside is within them."""
-    masked: list[tuple[Node, int]] = []
+    masked: list[tuple[Node, int, bool]] = []
     last: list[tuple[Node, int]] = []
     found: dict[Key, Entry] = {}
-    for place, (begin, states) in enumerate(zip(chain.begin, chain.states, strict=True)):
+    columns = [(place, *both) for place, both in enumerate(zip(chain.given, chain.states, strict=True))]
+    is_zoned = chain.zoned[0] is not None
+    columns += [(_OUTPUT, chain.given[0], chain.hidden)] if is_zoned else []
+    for place, begin, states in columns:
         outside = {
             id(reader): reader
             for state in states
@@ -55,7 +62,7 @@ def lengths_of(chain: Chain, readers: Mapping[Key, Sequence[Node | None]]) -> Le
                     return None
                 found[key_of(lengths)] = lengths
                 if reader.op is not None and reader.op.name == "SequenceMask":
-                    masked.append((reader, reader.parsed["axis"]))
+                    masked.append((reader, reader.parsed["axis"], is_zoned and place == 0))
                 else:
                     last.append((reader, place))
     if len(found) != 1:
@@ -84,8 +91,8 @@ def _within(node: Node, stack: Node, place: int, offset: int) -> Entry | None:
     if node.inputs[0][0] is not stack or node.parsed["axis"] != axis:
         return None
     if name == "SequenceMask":
-        return lengths if place == 0 and offset == 0 and node.parsed["value"] == 0 else None
-    if axis != 0:
+        return lengths if place < 1 and offset == 0 and node.parsed["value"] == 0 else None
+    if axis != 0 or place == _OUTPUT:
         return None
     # with the begin state in front, the last step that counts is one place later
     if offset == 0:

@@ -47,7 +47,8 @@ def _is_taken(way: Way, taken: dict[int, Way]) -> bool:
 
 def _kind(way: Way) -> object:
     chain, lengths = way.around.chain, way.around.lengths
-    return chain.first.mode.name, chain.first.hidden, len(chain.steps), None if lengths is None else lengths.key
+    key = None if lengths is None else lengths.key
+    return chain.first.mode.name, chain.first.hidden, len(chain.steps), key, chain.masks
 
 
 def _turned(way: Way, sequences: Sequences) -> Key | None:

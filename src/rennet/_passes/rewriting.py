@@ -9,6 +9,7 @@ from typing import NamedTuple
 from .._graph import Entry, Node
 from .chains import Chain, find_chains
 from .closure import Closure, closures
+from .drawing import Drawing, draws, freed
 from .pairs import Way, pairs
 from .rebuilding import rebuilt
 from .sequences import JOINING, Sequences, apply, joined_steps
@@ -37,8 +38,26 @@ class Recurrence(NamedTuple):
     why_not: str | None
 
 
-def fused(nodes: Sequence[Node], heads: Sequence[Entry], shape_of: ShapeOf) -> tuple[list[Entry], list[Recurrence]]:
-    """Heads that have the same values, and what was found.
+class Rewritten(NamedTuple):
+    """A graph in which recurrences are fused.
+
+    Attributes
+    ----------
+    heads : list of Entry
+        Outputs of the same values.
+    recurrences : list of Recurrence
+        What was found.
+    draws : list of Entry
+        What is random, in the order in which the graph would have drawn it; to be computed first.
+    """
+
+    heads: list[Entry]
+    recurrences: list[Recurrence]
+    draws: list[Entry]
+
+
+def fused(nodes: Sequence[Node], heads: Sequence[Entry], shape_of: ShapeOf) -> Rewritten:
+    """The graph with its recurrences fused.
 
     Parameters
     ----------
@@ -51,22 +70,27 @@ def fused(nodes: Sequence[Node], heads: Sequence[Entry], shape_of: ShapeOf) -> t
     """
     chains = find_chains(find_steps(nodes, shape_of), shape_of)
     if not chains:
-        return list(heads), []
+        return Rewritten(list(heads), [], [])
     found = closures(chains, nodes, heads)
     report = [
         Recurrence(each.chain.name, each.chain.first.mode.name, len(each.chain.steps), each.why_not) for each in found
     ]
-    sequences = Sequences(shape_of)
+    sequences, drawing = Sequences(shape_of), Drawing()
     free = sorted((each for each in found if each.why_not is None), key=_level)
     for _, level in itertools.groupby(free, key=_level):
         ways = [Way(each, sequences.whole(each.chain.inputs)) for each in level]
         for group in pairs(ways, sequences):
-            _fuse(group, sequences)
+            _fuse(group, sequences, drawing)
+    random: list[Entry] = []
     if sequences.instead:
         for node in nodes:
             if node.op is not None and node.op.name in JOINING:
                 _join(node, sequences)
-    return rebuilt(heads, sequences.instead), report
+        chains = [each.chain for each in free]
+        random = draws(nodes, chains, drawing.drawn, sequences.instead)
+        sequences.instead |= freed(nodes, chains, sequences.instead, shape_of)
+    ends = rebuilt([*heads, *random], sequences.instead)
+    return Rewritten(ends[: len(heads)], report, ends[len(heads) :])
 
 
 def _level(around: Closure) -> tuple[int, int]:
@@ -74,7 +98,7 @@ def _level(around: Closure) -> tuple[int, int]:
     return around.needs.bit_count(), around.needs
 
 
-def _fuse(ways: Sequence[Way], sequences: Sequences) -> None:
+def _fuse(ways: Sequence[Way], sequences: Sequences, drawing: Drawing) -> None:
     """Put one node in the place of the steps of a chain, or of two that go over one sequence in both directions."""
     chains, lengths = [way.around.chain for way in ways], ways[0].around.lengths
     first, name = chains[0].first, chains[0].name
@@ -88,10 +112,14 @@ def _fuse(ways: Sequence[Way], sequences: Sequences) -> None:
         own_weights, own_biases = _parameters(chain)
         weights += own_weights
         biases += own_biases
-    inputs = [ways[0].data, *states, *([] if lengths is None else [lengths.entry]), *weights, *biases]
+    masks = drawing.masks_of(chains, name)
+    within = [] if lengths is None else [lengths.entry]
+    inputs = [ways[0].data, *states, *within, *masks.values(), *weights, *biases]
     attrs = {"state_size": str(first.hidden), "num_layers": "1", "mode": first.mode.name}
     attrs |= {"bidirectional": "True"} if len(ways) > 1 else {}
     attrs |= {"use_sequence_length": "True"} if lengths is not None else {}
+    attrs |= dict.fromkeys(masks, "True")
+    attrs |= {} if all(chain.is_for_training for chain in chains) else {"masks_always": "True"}
     node, _ = apply("_rnn_of_parts", inputs, f"{name}_fused", num_args=str(len(inputs)), **attrs)
     for direction, way in enumerate(ways):
         _hand_out(node, direction, way, ways, sequences)
@@ -106,7 +134,8 @@ def _together(operator: str, entries: Sequence[Entry], called: str, **attrs: str
 def _hand_out(node: Node, direction: int, way: Way, ways: Sequence[Way], sequences: Sequences) -> None:
     """Say what of the fused node takes the place of a chain's results."""
     chain, lengths = way.around.chain, way.around.lengths
-    whole: Entry = (node, 0)
+    wholes: list[Entry] = [(node, 0)]
+    wholes += [(node, node.num_outputs - 1)] if chain.zoned[0] is not None else []
     ends: list[Entry] = []
     for place in range(len(chain.begin)):
         end: Entry = (node, 1 + place)
@@ -115,23 +144,43 @@ def _hand_out(node: Node, direction: int, way: Way, ways: Sequence[Way], sequenc
             end = apply("slice_axis", [end], f"{chain.name}_end_{place}", **part)
         ends.append(apply("Reshape", [end], f"{chain.name}_state_{place}", shape="(-3, -2)"))
     if len(ways) > 1:
-        hidden = chain.first.hidden
-        part = {"axis": "2", "begin": str(direction * hidden), "end": str((direction + 1) * hidden)}
-        whole = apply("slice_axis", [whole], f"{chain.name}_direction", **part)
-        if direction and lengths is None:
-            whole = apply("reverse", [whole], f"{chain.name}_reversed", axis="0")
-        elif direction and lengths is not None:
-            turned = {"use_sequence_length": "True", "axis": "0"}
-            whole = apply("SequenceReverse", [whole, lengths.entry], f"{chain.name}_reversed", **turned)
+        wholes = [_one_direction(whole, direction, way) for whole in wholes]
     if lengths is None:
-        sequences.define(chain.hidden, whole)
+        sequences.define(chain.hidden, wholes[0])
+        if len(wholes) > 1:
+            sequences.define(chain.states[0], wholes[1])
         for state, end in zip(chain.steps[-1].outputs, ends, strict=True):
             sequences.instead[key_of(state)] = end
         return
-    for reader, axis in lengths.masked:
-        sequences.replace((reader, 0), whole, axis)
+    for reader, axis, is_zoned in lengths.masked:
+        sequences.replace((reader, 0), wholes[is_zoned], axis)
+    for place, (begin, given) in enumerate(zip(chain.begin, chain.given, strict=True)):
+        if begin != given:
+            ends[place] = _unless_empty(ends[place], given, lengths.entry, chain.name)
     for reader, place in lengths.last:
         sequences.instead[id(reader), 0] = ends[place]
+
+
+def _unless_empty(end: Entry, given: Entry, lengths: Entry, name: str) -> Entry:
+    """The last state; of a sequence without a step what it was given, which no mask has been put on."""
+    both = apply("stack", [given, end], f"{name}_given_and_last", axis="0", num_args="2")
+    any_step = apply("clip", [lengths], f"{name}_any_step", a_min="0", a_max="1")
+    count = apply("_plus_scalar", [any_step], f"{name}_any_step_counted", scalar="1")
+    return apply("SequenceLast", [both, count], f"{name}_last", use_sequence_length="True", axis="0")
+
+
+def _one_direction(whole: Entry, direction: int, way: Way) -> Entry:
+    """Its part of what both directions make, in the order of its steps."""
+    chain, lengths = way.around.chain, way.around.lengths
+    hidden = chain.first.hidden
+    part = {"axis": "2", "begin": str(direction * hidden), "end": str((direction + 1) * hidden)}
+    whole = apply("slice_axis", [whole], f"{chain.name}_direction", **part)
+    if direction and lengths is None:
+        return apply("reverse", [whole], f"{chain.name}_reversed", axis="0")
+    if direction and lengths is not None:
+        turned = {"use_sequence_length": "True", "axis": "0"}
+        return apply("SequenceReverse", [whole, lengths.entry], f"{chain.name}_reversed", **turned)
+    return whole
 
 
 def _parameters(chain: Chain) -> tuple[list[Entry], list[Entry]]:

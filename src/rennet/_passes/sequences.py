@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from .._graph import Entry, Node
 from .._ops.catalogue import OPERATORS
+from .masks import is_mask
 from .steps import ShapeOf
 from .terms import Key, key_of
 
@@ -22,6 +23,12 @@ _ALIKE = frozenset(
 _ALSO = frozenset({"broadcast_add", "broadcast_sub", "broadcast_mul", "broadcast_div"})
 """The same, where nothing is broadcast."""
 
+_BROADCAST = {
+    **{name: name for name in _ALSO},
+    **{f"elemwise_{name}": f"broadcast_{name}" for name in ("add", "sub", "mul", "div")},
+}
+"""Operators of two inputs, and what does the same where one of them has no time axis."""
+
 JOINING = frozenset({"stack", "Concat"})
 """Operators that may join steps."""
 
@@ -32,6 +39,12 @@ _DEEPEST = 40
 def apply(name: str, inputs: Sequence[Entry], called: str, **attrs: str) -> Entry:
     """A new node; its attributes are spelled as in files."""
     return Node(OPERATORS[name], called, attrs, inputs), 0
+
+
+def is_alike(node: Node) -> bool:
+    """Does the node treat every element for itself, and leave its type what it is."""
+    name = "" if node.op is None else node.op.name
+    return name != "Cast" and (name in _ALIKE or name in _ALSO or name in ("where", "Dropout"))
 
 
 class Sequences:
@@ -117,18 +130,33 @@ class Sequences:
         attrs = self._over_time(first)
         if attrs is None:
             return None
-        columns = []
+        columns, operator, shared = [], first.op.name, 0
         for place, own in enumerate(first.inputs):
             entries = [node.inputs[place] for node, _ in steps]
             if place and first.op.name == "FullyConnected":
                 # a dense layer's weights have no time axis; all steps must have the same ones
                 column = own if {key_of(entry) for entry in entries} == {key_of(own)} else None
+            elif (everywhere := self._everywhere(first, entries)) is not None:
+                operator, column, shared = _BROADCAST[first.op.name], everywhere, shared + 1
+                if operator == "broadcast_mul" and place and is_mask(own[0]) and own[0].parsed["mode"] == "training":
+                    operator = "_times_mask"  # which inference does without
             else:
                 column = self.find(entries, depth + 1)
             if column is None:
                 return None
             columns.append(column)
-        return Node(first.op, f"{first.name}_together", attrs, columns), 0
+        if shared == len(columns):
+            return None
+        return Node(OPERATORS[operator], f"{first.name}_together", attrs, columns), 0
+
+    def _everywhere(self, first: Node, entries: Sequence[Entry]) -> Entry | None:
+        """What all steps have the same of, with a time axis of one; None if that is not so or cannot be broadcast."""
+        own = entries[0]
+        if first.op is None or first.op.name not in _BROADCAST or {key_of(entry) for entry in entries} != {key_of(own)}:
+            return None
+        if self._shape_of(*own) != self._shape_of(first, 0):
+            return None
+        return apply("expand_dims", [own], f"{own[0].name}_at_all_steps", axis="0")
 
     def _over_time(self, node: Node) -> Mapping[str, str] | None:
         """The attributes with which the operator does to whole sequences what it does to a step; None if it cannot."""

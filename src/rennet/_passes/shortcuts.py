@@ -83,7 +83,12 @@ def _covers(parts: Sequence[Node], whole: Entry) -> bool:
         return False
     hidden = whole[0].parsed["state_size"]
     ends = [(part.parsed["axis"], part.parsed["begin"], part.parsed["end"]) for part in parts]
-    return whole[1] == 0 and ends == [(2, 0, hidden), (2, hidden, 2 * hidden)]
+    return whole[1] in _sequences_of(whole[0]) and ends == [(2, 0, hidden), (2, hidden, 2 * hidden)]
+
+
+def _sequences_of(fused: Node) -> tuple[int, ...]:
+    """Which outputs of a fused recurrence have a time axis: the first, and the hidden states that zoneout makes."""
+    return (0, fused.num_outputs - 1) if fused.parsed["keep_hidden"] else (0,)
 
 
 def _masked_already(node: Node) -> Entry | None:
@@ -96,7 +101,11 @@ def _masked_already(node: Node) -> Entry | None:
     if name_of(source[0]) == "slice_axis":
         source = source[0].inputs[0]
     fused, index = source
-    if name_of(fused) != "_rnn_of_parts" or index or not fused.parsed["use_sequence_length"]:
+    if (
+        name_of(fused) != "_rnn_of_parts"
+        or index not in _sequences_of(fused)
+        or not fused.parsed["use_sequence_length"]
+    ):
         return None
     own = fused.inputs[1 + (fused.parsed["mode"] == "lstm") + 1]
     return data if axis == 0 and node.parsed["value"] == 0 and key_of(own) == key_of(lengths) else None

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from .._graph import Entry, Node
 from .._ops.inference import Known, complete
 from .._recurrence.modes import Mode
+from .masks import Zoned, find_zoned
 from .terms import PATTERNS, Key, Match, Pattern, glance, key_of, kind_of, match, permutation
 
 ShapeOf = Callable[[Node, int], Known]
@@ -51,13 +52,19 @@ class Step(NamedTuple):
     cell : Entry or None
         The LSTM's cell state before the step.
     outputs : list of Entry
-        The states after the step.
+        The states after the step, as the next one is handed them.
     gates : tuple of int
         Which part of the projections each gate is.
     hidden : int
         Units.
     nodes : dict of int to Node
         All nodes that compute it.
+    fresh : list of Entry
+        The states as the step computed them: the same, but for zoneout.
+    zoned : tuple of Zoned or None
+        What zoneout makes of each of them.
+    drop : Entry or None
+        The mask by which the hidden state was multiplied before the step read it.
     """
 
     mode: Mode
@@ -68,6 +75,9 @@ class Step(NamedTuple):
     gates: tuple[int, ...]
     hidden: int
     nodes: dict[int, Node]
+    fresh: list[Entry]
+    zoned: tuple[Zoned | None, ...]
+    drop: Entry | None = None
 
     @property
     def shared(self) -> tuple[str, frozenset[tuple[Key, Key | None]]]:
@@ -85,13 +95,35 @@ def find_steps(nodes: Sequence[Node], shape_of: ShapeOf) -> list[Step]:
     for pattern in PATTERNS:
         by_kind.setdefault(pattern.outputs[0].kind, []).append(pattern)
     kinds = {id(node): kind_of(node) for node in nodes}
+    zoned = find_zoned(nodes)
     found: list[Step] = []
     for node in nodes:
         for pattern in by_kind.get(kinds[id(node)], ()):
             step = _step(pattern, node, kinds, shape_of) if glance(pattern.outputs[0], node, kinds, 2) else None
             if step is not None:
-                found.append(step)
+                found.append(_with_zoneout(step, zoned, shape_of) if zoned else step)
     return found
+
+
+def _with_zoneout(step: Step, zoned: Mapping[Key, Sequence[Zoned]], shape_of: ShapeOf) -> Step:
+    """The step together with what makes some of its states stay what they were."""
+    shape = shape_of(*step.outputs[0])
+
+    def of(place: int, old: Entry | None) -> Zoned | None:
+        candidates = zoned.get(key_of(step.fresh[place]), ()) if old is not None else ()
+        alike = (each for each in candidates if old is not None and key_of(each.old) == key_of(old))
+        return next((each for each in alike if shape_of(each.mask, 0) == shape_of(*each.entry) == shape), None)
+
+    found = [of(0, step.h2h.data), of(1, step.cell) if step.cell is not None else None]
+    if found[0] is None and step.mode.name != "gru":
+        found[0] = of(0, step.i2h.data)
+        step = step.crossed() if found[0] is not None else step
+    pairs = list(zip(step.fresh, found, strict=False))
+    return step._replace(
+        outputs=[fresh if each is None else each.entry for fresh, each in pairs],
+        zoned=tuple(each for _, each in pairs),
+        nodes={**step.nodes, **{id(node): node for each in found if each is not None for node in each.nodes}},
+    )
 
 
 def _step(pattern: Pattern, node: Node, kinds: Mapping[int, str], shape_of: ShapeOf) -> Step | None:
@@ -112,4 +144,6 @@ def _step(pattern: Pattern, node: Node, kinds: Mapping[int, str], shape_of: Shap
     alike = [*outputs, *([] if cell is None else [cell])]
     if shape is None or len(shape) != 2 or not complete(shape) or any(shape_of(*entry) != shape for entry in alike):
         return None
-    return Step(pattern.mode, i2h, h2h, cell, outputs, tuple(gates), shape[1], found.nodes)
+    return Step(
+        pattern.mode, i2h, h2h, cell, outputs, tuple(gates), shape[1], found.nodes, outputs, (None,) * len(outputs)
+    )

@@ -12,10 +12,11 @@ from differential import assert_all_close, assert_close
 from rennet._state import flags
 
 rnn = mx.gluon.rnn
+Zoneout, Variational = rnn.ZoneoutCell, mx.gluon.contrib.rnn.VariationalDropoutCell
 
 
-def stack(*cells: Any) -> Any:
-    made = rnn.SequentialRNNCell()
+def stack(*cells: Any, made: Any = None) -> Any:
+    made = rnn.SequentialRNNCell() if made is None else made
     for cell in cells:
         made.add(cell)
     return made
@@ -30,13 +31,35 @@ CELLS = {
     "both ways": lambda: rnn.BidirectionalCell(rnn.LSTMCell(3), rnn.LSTMCell(3)),
     "two kinds": lambda: rnn.BidirectionalCell(rnn.LSTMCell(3), rnn.GRUCell(2)),
     "stack": lambda: stack(rnn.LSTMCell(3), rnn.DropoutCell(0.0), rnn.GRUCell(2)),
+    "zoneout": lambda: Zoneout(rnn.LSTMCell(3), 0.2, 0.3),
+    "zoneout of states": lambda: Zoneout(rnn.GRUCell(3), 0.0, 0.3),
+    "zoneout of outputs": lambda: Zoneout(rnn.LSTMCell(3), 0.3),
+    "mean zoneout": lambda: Zoneout(rnn.LSTMCell(3), 0.2, 0.3, expectation=True),
+    "variational": lambda: Variational(rnn.LSTMCell(3), 0.2, 0.3, 0.4),
+    "variational states": lambda: Variational(rnn.GRUCell(3), 0, 0.3),
+    "variational plain": lambda: Variational(rnn.RNNCell(3), 0, 0.3, 0.2),
+    "zoneout both ways": lambda: rnn.BidirectionalCell(
+        Zoneout(rnn.LSTMCell(3), 0.2, 0.3), Zoneout(rnn.LSTMCell(3), 0.1, 0.6)
+    ),
+    "variational both ways": lambda: rnn.BidirectionalCell(
+        Variational(rnn.LSTMCell(3), 0.2, 0.3), Variational(rnn.LSTMCell(3), 0.1, 0.6)
+    ),
+    "zoneout one way": lambda: rnn.BidirectionalCell(Zoneout(rnn.LSTMCell(3), 0.2, 0.3), rnn.LSTMCell(3)),
+    "regularised stack": lambda: stack(
+        Zoneout(rnn.LSTMCell(3), 0.2, 0.3),
+        Variational(rnn.GRUCell(2), 0.1, 0.2, 0.3),
+        Zoneout(rnn.RNNCell(3), 0.5),
+        made=rnn.HybridSequentialRNNCell(),
+    ),
+    "one around the other": lambda: Variational(Zoneout(rnn.LSTMCell(3), 0.2, 0.3), 0, 0.3),
     "pairs": lambda: stack(*(rnn.BidirectionalCell(rnn.GRUCell(3), rnn.GRUCell(3)) for _ in range(2))),
 }
 STEPS, BATCH = 4, 3
 
 
 def unrolled(cell: Any, data: np.ndarray, fusing: bool, listed: bool, **how: Any) -> tuple[list[Any], dict[str, Any]]:
-    """Outputs and states, and the gradients of parameters and inputs."""
+    """Outputs and states, and the gradients of parameters and inputs; the same random numbers are drawn each time."""
+    mx.random.seed(0)
     x = mx.nd.array(data)
     x.attach_grad()
     flags.fusing = fusing
@@ -65,6 +88,7 @@ def test_as_step_by_step(kind: str, layout: str, merge: bool | None, listed: boo
     cell = CELLS[kind]()
     cell.initialize(mx.init.Uniform(0.7))
     data = np.random.randn(*((BATCH, STEPS, 4) if layout == "NTC" else (STEPS, BATCH, 4))).astype(np.float32)
+    cell.unroll(STEPS, mx.nd.array(data), layout=layout)  # parameters are drawn, too
     how = {"layout": layout, "merge_outputs": merge, "valid_length": lengths}
     (form, *ours), our_gradients = unrolled(cell, data, True, listed, **how)
     (their_form, *theirs), their_gradients = unrolled(cell, data, False, listed, **how)
@@ -97,6 +121,14 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         ("both ways", ["lstm both ways"]),
         ("two kinds", ["lstm", "gru"]),
         ("stack", ["lstm", "gru"]),
+        ("zoneout", ["lstm"]),
+        ("mean zoneout", ["lstm"]),
+        ("variational", ["lstm"]),
+        ("zoneout both ways", ["lstm both ways"]),
+        ("variational both ways", ["lstm", "lstm"]),
+        ("zoneout one way", ["lstm", "lstm"]),
+        ("regularised stack", ["lstm", "gru", "rnn_tanh"]),
+        ("one around the other", []),
         ("pairs", ["gru both ways"] * 2),
     ],
 )
@@ -122,7 +154,7 @@ class Doubled(rnn.GRUCell):
         lambda: rnn.RNNCell(3, activation="sigmoid"),
         lambda: rnn.LSTMCell(3, recurrent_activation="tanh"),
         lambda: rnn.LSTMCell(3, activation=lambda data, **_: data / 2),
-        lambda: rnn.ZoneoutCell(rnn.GRUCell(3), 0.1, 0.1),
+        lambda: rnn.ZoneoutCell(rnn.RNNCell(3, activation="sigmoid"), 0.1, 0.1),
     ],
 )
 def test_other_cells_are_stepped(calls: list[str], make: Any) -> None:
@@ -200,3 +232,42 @@ def test_what_users_change_is_stepped(kind: Any, layout: str) -> None:
     result, after = cell.unroll(5, x, layout=layout, merge_outputs=True)
     assert_close(result, expected.asnumpy(), 1e-6, "outputs")
     assert_close(after[0], states[0].asnumpy(), 1e-6, "states")
+
+
+@pytest.mark.parametrize("kind", ["zoneout", "mean zoneout", "variational", "zoneout both ways", "regularised stack"])
+@pytest.mark.parametrize("training", [True, False])
+def test_hybridized_and_without_recording(kind: str, training: bool) -> None:
+    class Around(mx.gluon.HybridBlock):
+        def __init__(self) -> None:
+            super().__init__()
+            self.cell = CELLS[kind]()
+
+        def hybrid_forward(self, F: Any, x: Any) -> Any:
+            return self.cell.unroll(STEPS, x, merge_outputs=True)[0]
+
+    net = Around()
+    net.initialize(mx.init.Uniform(0.7))
+    x = mx.nd.random.uniform(shape=(BATCH, STEPS, 4))
+    net(x)
+    for hybridized in (False, True):
+        found = []
+        for flags.fusing in (False, True):
+            net.hybridize(hybridized)
+            net(x)
+            mx.random.seed(0)
+            with mx.autograd.train_mode() if training else mx.autograd.predict_mode():
+                found.append(net(x).asnumpy())
+        assert_close(found[1], found[0], 1e-6, f"hybridized: {hybridized}")
+
+
+def test_a_subclass_that_steps_otherwise_is_stepped(calls: list[str]) -> None:
+    class Louder(Zoneout):
+        def hybrid_forward(self, F: Any, inputs: Any, states: Any) -> Any:
+            output, states = super().hybrid_forward(F, inputs, states)
+            return output * 2, states
+
+    for cell in (Louder(rnn.LSTMCell(3), 0.2), Zoneout(rnn.LSTMCell(3), 0.2)):
+        cell.initialize()
+        cell.base_cell.register_forward_hook(lambda *_: None)
+        cell.unroll(3, mx.nd.ones((2, 3, 4)))
+    assert calls == []

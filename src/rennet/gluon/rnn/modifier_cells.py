@@ -152,6 +152,17 @@ class ZoneoutCell(Remembering):
     def _alias(self) -> str:
         return "zoneout"
 
+    def state_rates(self) -> list[float]:
+        """Around a plain cell, whose output is its hidden state: the probability for each of its states."""
+        hidden = self.zoneout_outputs or self.zoneout_states
+        return [hidden, *[self.zoneout_states] * (count_of_states(self) - 1)]
+
+    def _is_itself(self) -> bool:
+        """Does it do what this class does, and no subclass or attribute something else."""
+        names = ("__call__", "forward", "hybrid_forward", "unroll")
+        ours = all(getattr(type(self), name) is getattr(ZoneoutCell, name) for name in names)
+        return ours and not self.__dict__.keys() & set(names)
+
     def hybrid_forward(self, F: Any, inputs: Any, states: Any) -> tuple[Any, list[Any]]:
         """One step; see `RecurrentCell.forward`."""
         old = expect_states("ZoneoutCell", states, count_of_states(self))

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...._cells.sequences import as_merged, in_form, time_axis
+from .... import ndarray
+from ...._cells.lengths import as_lengths
+from ...._cells.sequences import as_merged, expect_steps, in_form, is_merged, time_axis
+from ...._state import flags
 from ....base import NotSupportedError, expect_rate
+from ....ndarray import NDArray
+from ...rnn.at_once import Plain, plain_cells, unroll_at_once
 from ...rnn.containers import BidirectionalCell
 from ...rnn.modifier_cells import Remembering
-from ...rnn.recurrent_cell import HybridRecurrentCell, begin_of, world_of
+from ...rnn.recurrent_cell import HybridRecurrentCell, begin_of, rows_of, world_of
 
 __all__ = ["VariationalDropoutCell"]
 
@@ -98,6 +103,9 @@ class VariationalDropoutCell(Remembering):
         valid_length: Any = None,
     ) -> tuple[Any, list[Any]]:
         """See `RecurrentCell.unroll`; merged outputs come naturally unless there are `drop_states`."""
+        plain = plain_cells([self.base_cell], inputs, layout) if self.drop_states and self._is_itself() else None
+        if plain is not None and plain[0].zoneout is None:
+            return self._unroll_at_once(plain, length, inputs, begin_state, layout, merge_outputs, valid_length)
         if self.drop_states:
             return super().unroll(length, inputs, begin_state, layout, merge_outputs, valid_length)
         self.reset()
@@ -115,3 +123,50 @@ class VariationalDropoutCell(Remembering):
         if self.drop_outputs:
             outputs = F.Dropout(outputs, p=self.drop_outputs, axes=axes)
         return in_form(F, length, outputs, layout, merge_outputs), states
+
+    def _is_itself(self) -> bool:
+        """Does it do what this class does, is nobody watching, and no subclass or attribute does something else."""
+        names = ("__call__", "forward", "hybrid_forward", "_mask")
+        ours = all(getattr(type(self), name) is getattr(VariationalDropoutCell, name) for name in names)
+        is_watched = self._forward_hooks or self._forward_pre_hooks or self._op_hook is not None
+        return ours and not is_watched and not self.__dict__.keys() & set(names)
+
+    def _unroll_at_once(
+        self,
+        plain: list[Plain],
+        length: int,
+        inputs: Any,
+        begin_state: Any,
+        layout: str,
+        merge_outputs: bool | None,
+        valid_length: Any,
+    ) -> tuple[Any, list[Any]]:
+        """`unroll` of arrays around a plain cell, in one call of the fused operator."""
+        self.reset()
+        F, axis = ndarray, time_axis(layout)
+        expect_steps(length, inputs, layout)
+        states = begin_of(self, F, begin_state, inputs, layout)
+        first = inputs if is_merged(inputs) else inputs[0]
+        lengths = as_lengths(length, valid_length, first, rows_of(inputs, layout))
+        self._counter = length - 1
+        # masks are drawn in the order in which the first step draws them; in inference they are ones
+        drop = self._mask(F, "drop_states", self.drop_states, states[0])
+        begin = [states[0] * drop, *states[1:]] if flags.training else states
+        data = as_merged(F, length, inputs, layout, stacked=True)
+        if self.drop_inputs:
+            step = F.slice_axis(inputs, axis=axis, begin=0, end=1).squeeze(axis) if first is inputs else first
+            data = _times(data, self._mask(F, "drop_inputs", self.drop_inputs, step), axis)
+        with self._laid_bare():
+            outputs, after = unroll_at_once(plain, length, data, begin, layout, True, lengths, drop)
+        if self.drop_outputs:
+            outputs = _times(outputs, self._mask(F, "drop_outputs", self.drop_outputs, states[0]), axis)
+        if lengths is not None:
+            # a sequence without a step keeps the state that it was given
+            after[0] = F.where(lengths > 0, after[0], states[0])
+            merge_outputs = True if merge_outputs is None else merge_outputs
+        return in_form(F, length, outputs, layout, bool(merge_outputs)), after
+
+
+def _times(sequence: NDArray, mask: NDArray, axis: int) -> NDArray:
+    """A sequence, whose time axis is `axis`, with one mask for all steps; in inference it stays as it is."""
+    return ndarray.broadcast_mul(sequence, ndarray.expand_dims(mask, axis=axis)) if flags.training else sequence
