@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from ._graph import in_order
 from ._state import flags
 from .base import ArgumentError, MXNetError
 from .context import Context, current_context
@@ -44,7 +43,7 @@ class CachedOp:
         self._symbol = symbol
         self.inputs = symbol.list_inputs()
         """Names of the arrays that a call takes, in order."""
-        self._variables = [node for node in in_order(symbol._outputs) if node.op is None]
+        self._variables = [node for node in symbol._nodes if node.op is None]
         self._programs: dict[tuple[object, ...], Program] = {}
 
     def __call__(self, *arrays: NDArray) -> list[NDArray]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ._dtypes import element_type
-from ._graph import Entry, Node, in_order
+from ._graph import Entry, Node
 from .base import ArgumentError, MXNetError, ShapeError
 from .symbol import Symbol
 
@@ -127,7 +127,7 @@ def print_summary(
     """
     _check_symbol(symbol, "print_summary")
     shapes = _known_shapes(symbol, shape)
-    nodes = in_order(symbol._outputs)
+    nodes = symbol._nodes
     table = _Table(line_length, positions)
     table.rule("_")
     table.row(*_HEADER)
@@ -269,7 +269,7 @@ def plot_network(
     style = {"shape": "box", "fixedsize": "true", "width": "1.3", "height": "0.8034", "style": "filled"}
     style.update(node_attrs or {})
     drawing = Digraph(name=title, format=save_format)
-    nodes = in_order(symbol._outputs)
+    nodes = symbol._nodes
     for node in nodes:
         if node.op is not None:
             drawing.node(node.name, _label(node), **{**style, "fillcolor": _COLOURS.get(node.op.name, _OTHER)})

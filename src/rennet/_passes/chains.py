@@ -58,34 +58,32 @@ class Chain:
 def find_chains(steps: Sequence[Step], shape_of: ShapeOf) -> list[Chain]:
     """The chains of two steps and more."""
     by_output = {key_of(step.outputs[0]): step for step in steps}
+    shared = {key: step.shared for key, step in by_output.items()}
     recurrent: dict[object, object] = {}
-    before: dict[Key, Step] = {}
+    before: dict[Key, Key] = {}
     oriented: dict[Key, Step] = {}
-    for step in steps:
-        for way in _ways(step):
-            last = by_output.get(key_of(way.h2h.data))
-            if last is None or last.shared != way.shared or not _hands_on(last, way):
-                continue
-            if recurrent.setdefault(way.shared, way.h2h.parameters) == way.h2h.parameters:
-                oriented[key_of(step.outputs[0])] = way
-                before[key_of(step.outputs[0])] = last
-                break
     followers: dict[Key, list[Step]] = {}
-    for step in steps:
-        last = before.get(key_of(step.outputs[0]))
-        if last is not None:
-            followers.setdefault(key_of(last.outputs[0]), []).append(step)
+    for key, step in by_output.items():
+        for way in _ways(step):
+            from_key = key_of(way.h2h.data)
+            last = by_output.get(from_key)
+            if last is None or shared[from_key] != shared[key] or not _hands_on(last, way):
+                continue
+            if recurrent.setdefault(shared[key], way.h2h.parameters) == way.h2h.parameters:
+                oriented[key] = way
+                before[key] = from_key
+                followers.setdefault(from_key, []).append(step)
+                break
     chains: list[Chain] = []
-    for step in steps:
-        last = before.get(key_of(step.outputs[0]))
-        if last is not None and len(followers[key_of(last.outputs[0])]) == 1:
+    for key, step in by_output.items():
+        if key in before and len(followers[before[key]]) == 1:
             continue  # not the first of its chain
         members = [step]
         while len(next_ones := followers.get(key_of(members[-1].outputs[0]), [])) == 1:
             members.append(next_ones[0])
         if len(members) > 1:
             turned = [oriented.get(key_of(member.outputs[0])) for member in members]
-            first = next((way for way in _ways(step) if way.h2h.parameters == recurrent.get(way.shared)), None)
+            first = next((way for way in _ways(step) if way.h2h.parameters == recurrent.get(shared[key])), None)
             turned[0] = turned[0] or first
             ways = [way for way in turned if way is not None]
             if len(ways) == len(members) and _are_alike(ways, shape_of):

@@ -7,7 +7,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .._graph import in_order
 from ..base import ArgumentError, MXNetError, NotSupportedError, expect_call
 from ..context import Context
 from ..io import DataBatch, DataDesc
@@ -205,7 +204,7 @@ class BucketingModule(BaseModule):
             module.params_initialized = True
         if self._monitor is not None:
             module.install_monitor(self._monitor)
-        self._nodes[key] = len(in_order(symbol._outputs))
+        self._nodes[key] = len(symbol._nodes)
         return module
 
     def _drop_unused(self, *kept: Any) -> None:
