@@ -140,7 +140,7 @@ def auxiliary(nodes: Iterable[Node]) -> set[int]:
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """A scope in which many objects are made that nearly all stay: no use looking through them for garbage meanwhile."""
+    """A scope in which many objects are made that nearly all stay: no use looking through them for garbage."""
     was_on = gc.isenabled()
     gc.disable()
     try:

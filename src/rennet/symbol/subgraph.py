@@ -11,6 +11,7 @@ from torch import Tensor
 from .._graph import auxiliary
 from .._ops.control_flow import Run
 from .._ops.inference import Known, unify
+from .._state import flags
 from .inference import Shapes, known_types
 from .symbol import Symbol
 
@@ -50,11 +51,11 @@ class Subgraph:
 
         def run(inputs: Sequence[Tensor]) -> list[Tensor]:
             where = inputs[0].device if inputs else device
-            key = (where, *(tensor.shape for tensor in inputs))
+            key = (where, flags.fusing, *(tensor.shape for tensor in inputs))
             program = programs.get(key)
             if program is None:
                 entries = {(node, 0): tuple(each.shape) for node, each in zip(self._variables, inputs, strict=True)}
-                program = programs[key] = Program(self.symbol, Shapes(self._nodes, {}, entries), where)
+                program = programs[key] = Program(self.symbol, Shapes(self._nodes, {}, entries), where, flags.fusing)
             # a state is written in place, which what wants a gradient must not be
             values = {
                 program.registers[id(node), 0]: tensor.detach() if id(node) in self._states else tensor
