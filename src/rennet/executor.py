@@ -128,6 +128,10 @@ class Executor:
                 array._tensor = result.detach()
         return self._outputs
 
+    def forget(self) -> None:
+        """Let go of the results of the last `forward` and of what it recorded, as if there had been none."""
+        self._outputs, self._heads, self._leaves, self._ran = [], None, {}, None
+
     def _compute(self, is_train: bool, differentiable: bool) -> list[Tensor]:
         self._leaves = {}
         values: dict[int, Tensor] = {}
