@@ -47,7 +47,7 @@ class Program:
         self.recurrences: list[Recurrence] = []
         if fusing:
             heads, self.recurrences = fused(nodes, heads, shapes.of)
-            nodes = in_order(heads) if self.recurrences else nodes
+            nodes = nodes if heads == symbol._outputs else in_order(heads)
         self.nodes = [node for node in nodes if node.op is not None]
         # variables have the first registers, so that these are the same whether the rest is fused or not
         self.registers: dict[tuple[int, int], int] = {}

@@ -37,13 +37,11 @@ class Closure(NamedTuple):
 
 def closures(chains: Sequence[Chain], nodes: Sequence[Node], heads: Sequence[Entry]) -> list[Closure]:
     """What is around each chain."""
-    readers = _readers(chains, nodes, heads)
-    inside: dict[int, list[Key]] = {}
-    for key in readers:
-        inside.setdefault(key[0], []).append(key)
+    readers = readers_of(chains, nodes, heads)
+    inside = by_node(readers)
     lengths = [lengths_of(chain, readers) for chain in chains]
     reasons = [
-        _looked_into(chain, readers, inside, within is not None) for chain, within in zip(chains, lengths, strict=True)
+        looked_into(chain, readers, inside, within is not None) for chain, within in zip(chains, lengths, strict=True)
     ]
     needs = _needs(chains, nodes)
     for place, bits in enumerate(needs):
@@ -53,7 +51,7 @@ def closures(chains: Sequence[Chain], nodes: Sequence[Node], heads: Sequence[Ent
     return [Closure(*each) for each in zip(chains, needs, lengths, reasons, strict=True)]
 
 
-def _readers(chains: Sequence[Chain], nodes: Sequence[Node], heads: Sequence[Entry]) -> Readers:
+def readers_of(chains: Sequence[Chain], nodes: Sequence[Node], heads: Sequence[Entry]) -> Readers:
     """Who reads what; left out is what is read inside the one chain that it belongs to, which is nearly everything."""
     owner: dict[Node, int] = {}
     for place, chain in enumerate(chains):
@@ -71,7 +69,17 @@ def _readers(chains: Sequence[Chain], nodes: Sequence[Node], heads: Sequence[Ent
     return readers
 
 
-def _looked_into(chain: Chain, readers: Readers, inside: Mapping[int, Sequence[Key]], has_lengths: bool) -> str | None:
+def by_node(readers: Readers) -> dict[int, list[Key]]:
+    """What is read of each node that is."""
+    inside: dict[int, list[Key]] = {}
+    for key in readers:
+        inside.setdefault(key[0], []).append(key)
+    return inside
+
+
+def looked_into(
+    chain: Chain, readers: Readers, inside: Mapping[int, Sequence[Key]], has_lengths: bool = False
+) -> str | None:
     """What of it is used outside, other than its outputs and last states; None if nothing is.
 
     Within lengths all its states are: as the last ones that count.

@@ -12,6 +12,7 @@ from .closure import Closure, closures
 from .pairs import Way, pairs
 from .rebuilding import rebuilt
 from .sequences import JOINING, Sequences, apply, joined_steps
+from .singles import fuse_singles
 from .steps import ShapeOf, find_steps
 from .terms import key_of
 
@@ -49,10 +50,9 @@ def fused(nodes: Sequence[Node], heads: Sequence[Entry], shape_of: ShapeOf) -> t
     shape_of : callable
         From a node and an output's index to what is known of its shape.
     """
-    chains = find_chains(find_steps(nodes, shape_of), shape_of)
-    if not chains:
-        return list(heads), []
-    found = closures(chains, nodes, heads)
+    steps = find_steps(nodes, shape_of)
+    chains = find_chains(steps, shape_of)
+    found = closures(chains, nodes, heads) if chains else []
     report = [
         Recurrence(each.chain.name, each.chain.first.mode.name, len(each.chain.steps), each.why_not) for each in found
     ]
@@ -62,11 +62,14 @@ def fused(nodes: Sequence[Node], heads: Sequence[Entry], shape_of: ShapeOf) -> t
         ways = [Way(each, sequences.whole(each.chain.inputs)) for each in level]
         for group in pairs(ways, sequences):
             _fuse(group, sequences)
-    if sequences.instead:
+    if free:
         for node in nodes:
             if node.op is not None and node.op.name in JOINING:
                 _join(node, sequences)
-    return rebuilt(heads, sequences.instead), report
+    taken = {key_of(step.outputs[0]) for each in free for step in each.chain.steps}
+    left = [step for step in steps if key_of(step.outputs[0]) not in taken]
+    fuse_singles(left, nodes, heads, sequences, shape_of)
+    return (rebuilt(heads, sequences.instead) if sequences.instead else list(heads)), report
 
 
 def _level(around: Closure) -> tuple[int, int]:
