@@ -148,7 +148,10 @@ def types_of(symbol: Symbol, given: Mapping[str, Any]) -> dict[Node, list[Elemen
     asked = [(node, given.get(node.name)) for node in symbol._nodes if node.op is None]
     known = known_types(symbol._nodes, {node: element_type(kind) for node, kind in asked if kind is not None})
     default = element_type(None)
-    return {node: [kind or default for kind in kinds] for node, kinds in known.items()}
+    decided: dict[Node, list[ElementType]] = {}
+    for node, kinds in known.items():
+        decided[node] = [kind or default for kind in kinds] if None in kinds else kinds  # pyright: ignore[reportArgumentType]
+    return decided
 
 
 def known_types(
