@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import gc
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from ._ops.registry import Operator
@@ -96,28 +98,53 @@ Entry = tuple[Node, int]
 
 def in_order(heads: Iterable[Entry]) -> list[Node]:
     """Every node that the heads need, each after its inputs, in the depth-first order that files are written in."""
-    seen: set[int] = set()
+    seen: set[Node] = set()
     order: list[Node] = []
     for head, _ in heads:
-        stack: list[tuple[Node, int]] = [(head, 0)] if id(head) not in seen else []
-        seen.add(id(head))
+        if head in seen:
+            continue
+        seen.add(head)
+        stack = [(head, iter(head.inputs))]
         while stack:
-            node, place = stack[-1]
-            if place == len(node.inputs):
+            node, rest = stack[-1]
+            for child, _ in rest:
+                if child in seen:
+                    continue
+                seen.add(child)
+                if child.inputs:
+                    stack.append((child, iter(child.inputs)))
+                    break
+                order.append(child)
+            else:
                 stack.pop()
                 order.append(node)
-                continue
-            stack[-1] = (node, place + 1)
-            child = node.inputs[place][0]
-            if id(child) not in seen:
-                seen.add(id(child))
-                stack.append((child, 0))
     return order
 
 
 def auxiliary(nodes: Iterable[Node]) -> set[int]:
     """Identities of the variables that hold auxiliary state, such as a moving mean."""
     found: set[int] = set()
+    # steps of an unrolled network repeat each other: each operator with its attributes is asked once
+    have_states: dict[tuple[Operator, int], bool] = {}
     for node in nodes:
-        found.update(id(child) for child, _ in node.states if child.op is None)
+        if node.op is None:
+            continue
+        key = node.op, id(node.parsed)
+        has_states = have_states.get(key)
+        if has_states is None:
+            has_states = have_states[key] = bool(node.op.aux_names(node.parsed))
+        if has_states:
+            found.update(id(child) for child, _ in node.states if child.op is None)
     return found
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """A scope in which many objects are made that nearly all stay: no use looking through them for garbage."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

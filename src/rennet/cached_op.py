@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from ._graph import in_order
+from ._passes import Recurrence
 from ._state import flags
 from .base import ArgumentError, MXNetError
 from .context import Context, current_context
@@ -44,12 +44,17 @@ class CachedOp:
         self._symbol = symbol
         self.inputs = symbol.list_inputs()
         """Names of the arrays that a call takes, in order."""
-        self._variables = [node for node in in_order(symbol._outputs) if node.op is None]
+        self._variables = [node for node in symbol._nodes if node.op is None]
         self._programs: dict[tuple[object, ...], Program] = {}
 
     def __call__(self, *arrays: NDArray) -> list[NDArray]:
         """The outputs, in the current mode of recording and training."""
         return self._run(arrays)
+
+    @property
+    def recurrences(self) -> list[Recurrence]:
+        """The unrolled recurrences of the graph as it ran last; see `Executor.recurrences`. None before it ran."""
+        return next(reversed(self._programs.values())).recurrences if self._programs else []
 
     def watched(self, arrays: Sequence[NDArray], callback: Callback, inputs: bool) -> list[NDArray]:
         """The outputs; `callback` sees the name, the operator's name and the value of all that is computed."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ._graph import Node, auxiliary
+from ._graph import Node, auxiliary, uncollected
 from ._ops.inference import complete, to_public
 from ._passes import Recurrence
 from ._state import flags
@@ -87,7 +85,7 @@ class Executor:
             given = {name: array.dtype for name, array in {**self.arg_dict, **self.aux_dict}.items()}
             types = types_of(self._symbol, given)
             for (node, index), shape in zip(self._symbol._outputs, self._output_shapes, strict=True):
-                kind = types[id(node), index].torch
+                kind = types[node][index].torch
                 zeros = torch.zeros(to_public(shape), dtype=kind, device=self._ctx.torch_device)
                 self._outputs.append(NDArray(zeros, self._ctx))
         return self._outputs
@@ -129,6 +127,10 @@ class Executor:
             for array, result in zip(self._outputs, results, strict=True):
                 array._tensor = result.detach()
         return self._outputs
+
+    def forget(self) -> None:
+        """Let go of the results of the last `forward` and of what it recorded, as if there had been none."""
+        self._outputs, self._heads, self._leaves, self._ran = [], None, {}, None
 
     def _compute(self, is_train: bool, differentiable: bool) -> list[Tensor]:
         self._leaves = {}
@@ -329,7 +331,7 @@ def bind(symbol: Symbol, ctx: Context, args: Any, args_grad: Any, grad_req: Any,
     grads = _arrays("args_grad", args_grad, names, required=False)
     requests = _requests(grad_req, names)
     requests = {name: request if grads[name] is not None else "null" for name, request in requests.items()}
-    with _uncollected():
+    with uncollected():
         shapes = _shapes_from(symbol, arguments, auxiliaries)
         return Executor(symbol, ctx, arguments, grads, requests, auxiliaries, shapes)
 
@@ -337,18 +339,6 @@ def bind(symbol: Symbol, ctx: Context, args: Any, args_grad: Any, grad_req: Any,
 def _shapes_from(symbol: Symbol, *arrays: Mapping[str, NDArray]) -> Shapes:
     """Everything that follows from the shapes of arrays."""
     return shapes_of(symbol, {name: array.shape for each in arrays for name, array in each.items()})
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Binding makes many objects, and nearly all of them stay: no use looking through them for garbage meanwhile."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 class Pool:
@@ -405,7 +395,7 @@ def simple_bind(
     shared: Container[str] = (),
 ) -> Executor:
     """See `Symbol.simple_bind`. Arrays whose name is in `shared` are taken from, or put into, `pool`."""
-    with _uncollected():
+    with uncollected():
         return _simple_bind(symbol, ctx, grad_req, type_dict, given, Pool() if pool is None else pool, shared)
 
 
@@ -420,7 +410,7 @@ def _simple_bind(
 ) -> Executor:
     shapes = shapes_of(symbol, given)
     _look_at_names(shapes)
-    types = types_of(symbol, type_dict, shapes.nodes)
+    types = types_of(symbol, type_dict)
     states = auxiliary(shapes.nodes)
     variables = [node for node in shapes.nodes if node.op is None]
     requests = _requests(grad_req, [node.name for node in variables if id(node) not in states])
@@ -430,7 +420,7 @@ def _simple_bind(
     for node in shapes.nodes:
         if node.op is not None:
             continue
-        shape, kind = _known(shapes, node), types[id(node), 0].torch
+        shape, kind = _known(shapes, node), types[node][0].torch
         # a pool of its own for what is not shared: one way of making arrays
         where = pool if node.name in shared else Pool()
         if id(node) in states:

@@ -47,8 +47,8 @@ class Program:
         self.recurrences: list[Recurrence] = []
         if fusing:
             heads, self.recurrences, draws = fused(nodes, heads, shapes.of)
-            heads = with_dense_softmax(in_order(heads), heads)
-            nodes = in_order([*draws, *heads])
+            heads = with_dense_softmax(nodes if heads == symbol._outputs else in_order(heads), heads)
+            nodes = nodes if heads == symbol._outputs else in_order([*draws, *heads])
         self.nodes = [node for node in nodes if node.op is not None]
         # variables have the first registers, so that these are the same whether the rest is fused or not
         self.registers: dict[tuple[int, int], int] = {}

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ._dtypes import element_type
-from ._graph import Entry, Node, in_order
+from ._graph import Entry, Node
+from ._passes import fused
 from .base import ArgumentError, MXNetError, ShapeError
 from .symbol import Symbol
+from .symbol.inference import shapes_of
 
 __all__ = ["plot_network", "print_summary"]
 
@@ -92,6 +94,9 @@ def print_summary(
     of parameters are MXNet's too: those of FullyConnected, Convolution, BatchNorm and Embedding, from the second axis
     of the layer's inputs, so they need `shape`; other operators count as none.
 
+    What MXNet does not say: if `shape` is given and there are recurrences that were unrolled, which of them are fused
+    when the network is bound, and why the others are not, stands below the table.
+
     Parameters
     ----------
     symbol : Symbol
@@ -127,7 +132,7 @@ def print_summary(
     """
     _check_symbol(symbol, "print_summary")
     shapes = _known_shapes(symbol, shape)
-    nodes = in_order(symbol._outputs)
+    nodes = symbol._nodes
     table = _Table(line_length, positions)
     table.rule("_")
     table.row(*_HEADER)
@@ -148,6 +153,13 @@ def print_summary(
         table.rule("=" if place == len(nodes) - 1 else "_")
     print(f"Total params: {total}")
     table.rule("_")
+    found = fused(nodes, symbol._outputs, shapes_of(symbol, shape).of)[1] if shape is not None else ()
+    if found:
+        print("Unrolled recurrences, once bound:")
+        for each in found:
+            became = "fused" if each.why_not is None else f"step by step, for {each.why_not}"
+            print(f"{each.name} ({each.mode}, {each.steps} steps): {became}")
+        table.rule("_")
 
 
 _DATA, _WEIGHTED, _BENDING, _NORMALISING, _POOLING, _MOVING, _OTHER = (
@@ -269,7 +281,7 @@ def plot_network(
     style = {"shape": "box", "fixedsize": "true", "width": "1.3", "height": "0.8034", "style": "filled"}
     style.update(node_attrs or {})
     drawing = Digraph(name=title, format=save_format)
-    nodes = in_order(symbol._outputs)
+    nodes = symbol._nodes
     for node in nodes:
         if node.op is not None:
             drawing.node(node.name, _label(node), **{**style, "fillcolor": _COLOURS.get(node.op.name, _OTHER)})

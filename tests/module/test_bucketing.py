@@ -280,6 +280,25 @@ def test_t54_memory_stays_flat() -> None:
     assert len(living) == 2  # the default bucket's and the current one's
 
 
+def test_one_bucket_s_results_at_a_time() -> None:
+    """They are as large as the bucket; with many buckets they would be most of what is kept."""
+    module = bound()
+    largest, *others = BATCHES[:3]
+    module.forward(largest, is_train=True)
+    (held,) = module.get_outputs()
+    values = held.asnumpy()
+    tensor = weakref.ref(held.tensor)
+    for batch in others:
+        module.forward_backward(batch)
+    np.testing.assert_array_equal(held.asnumpy(), values)
+    del held
+    gc.collect()
+    assert tensor() is None
+    module.switch_bucket(DEFAULT, None)
+    with pytest.raises(MXNetError, match="there are none yet; call forward first"):
+        module.get_outputs()
+
+
 def test_a_reshaped_bucket_lets_its_executor_go() -> None:
     gc.collect()
     gc.disable()

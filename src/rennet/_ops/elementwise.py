@@ -189,6 +189,8 @@ def _scalar_types(attrs: Mapping[str, Any], ins: list[Any]) -> tuple[list[Any], 
 
 def _scalar(fn: Callable[[Any, Any], Tensor], doc: str, names: tuple[str, ...]) -> None:
     def run(data: Tensor, *, scalar: float = 1.0, is_int: bool = True) -> Tensor:
+        if data.is_floating_point():
+            return fn(data, scalar)
         data = data.to(_scalar_result(data.dtype, is_int))
         return fn(data, scalar if data.is_floating_point() else int(scalar))
 
@@ -277,7 +279,8 @@ _UNARY: dict[str, tuple[Callable[[Tensor], Tensor], str, tuple[str, ...]]] = {
 def _unary(name: str, fn: Callable[[Tensor], Tensor], doc: str, aliases: tuple[str, ...]) -> None:
     def run(data: Tensor) -> Tensor:
         # integers stay integers: MXNet's exp of them is truncated
-        return fn(data).to(data.dtype)
+        result = fn(data)
+        return result if result.dtype is data.dtype else result.to(data.dtype)
 
     run.__doc__ = f"{doc}, element by element."
     operator(name, *aliases, infer=all_alike)(run)

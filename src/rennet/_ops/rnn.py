@@ -12,7 +12,9 @@ from torch import Tensor
 from .._kernels.interface import Masks, Weights
 from .._kernels.remembered import remembered
 from .._kernels.stack import Stack, check_data, run_stack, stack_of
+from .._kernels.step import run_step
 from .._recurrence.layout import Layout, Slot
+from .._recurrence.modes import MODES
 from ..base import ArgumentError, ShapeError
 from .inference import Attrs, Known, unify
 from .registry import IsTraining, Operator, operator
@@ -273,3 +275,21 @@ def rnn_of_parts(
     # where nothing is masked, steps hand on what they put out
     carried = [final.pop() if masks else output] if keep_hidden else []
     return (output, *(final if state_outputs else []), *carried) if state_outputs or carried else output
+
+
+def _states_of(attrs: Mapping[str, Any]) -> Sequence[str]:
+    return ("output", "state_cell")[: MODES[attrs["mode"]].states]
+
+
+@operator("_rnn_step", outputs=_states_of, ours=True)
+def rnn_step(*parts: Tensor, mode: Literal["rnn_relu", "rnn_tanh", "lstm", "gru"]) -> Tensor | tuple[Tensor, ...]:
+    """One step of a recurrence: the output ``(N, H)`` and, of an LSTM, the cell state ``(N, H)``.
+
+    `parts` are the data ``(N, I)``, the states ``(N, H)``, both matrices and both biases, in the order of
+    `rennet._recurrence.layout`; whoever makes such a node has seen that they fit. Graphs that are to be saved do not
+    have it: MXNet knows no such operator.
+    """
+    data, *rest = parts
+    count = MODES[mode].states
+    after = run_step(mode, data, rest[:count], Weights(*rest[count:]))
+    return after[0] if count == 1 else tuple(after)

@@ -93,37 +93,34 @@ class Chain:
 def find_chains(steps: Sequence[Step], shape_of: ShapeOf) -> list[Chain]:
     """The chains of two steps and more."""
     by_output = {key_of(step.outputs[0]): step for step in steps}
+    shared = {key: step.shared for key, step in by_output.items()}
     recurrent: dict[object, object] = {}
-    before: dict[Key, Step] = {}
+    before: dict[Key, Key] = {}
     oriented: dict[Key, Step] = {}
-    for step in steps:
+    followers: dict[Key, list[Step]] = {}
+    for key, step in by_output.items():
         for way in _ways(step):
-            last, way = _before(way, by_output, shape_of)
-            if last is None or last.shared != way.shared or not _hands_on(last, way):
+            from_key, way = _before(way, by_output, shape_of)
+            if from_key is None or shared[from_key] != shared[key] or not _hands_on(by_output[from_key], way):
                 continue
-            linked = oriented.get(key_of(last.outputs[0]))
+            linked = oriented.get(from_key)
             if linked is not None and _drop_of(linked) != _drop_of(way):
                 continue
-            if recurrent.setdefault(way.shared, way.h2h.parameters) == way.h2h.parameters:
-                oriented[key_of(step.outputs[0])] = way
-                before[key_of(step.outputs[0])] = last
+            if recurrent.setdefault(shared[key], way.h2h.parameters) == way.h2h.parameters:
+                oriented[key] = way
+                before[key] = from_key
+                followers.setdefault(from_key, []).append(step)
                 break
-    followers: dict[Key, list[Step]] = {}
-    for step in steps:
-        last = before.get(key_of(step.outputs[0]))
-        if last is not None:
-            followers.setdefault(key_of(last.outputs[0]), []).append(step)
     chains: list[Chain] = []
-    for step in steps:
-        last = before.get(key_of(step.outputs[0]))
-        if last is not None and len(followers[key_of(last.outputs[0])]) == 1:
+    for key, step in by_output.items():
+        if key in before and len(followers[before[key]]) == 1:
             continue  # not the first of its chain
         members = [step]
         while len(next_ones := followers.get(key_of(members[-1].outputs[0]), [])) == 1:
             members.append(next_ones[0])
         if len(members) > 1:
             turned = [oriented.get(key_of(member.outputs[0])) for member in members]
-            first = next((way for way in _ways(step) if way.h2h.parameters == recurrent.get(way.shared)), None)
+            first = next((way for way in _ways(step) if way.h2h.parameters == recurrent.get(shared[key])), None)
             turned[0] = turned[0] or first
             ways = [way for way in turned if way is not None]
             if len(ways) == len(members) and _are_alike(ways, shape_of) and _are_masked_alike(ways):
@@ -136,16 +133,16 @@ def _ways(step: Step) -> Iterable[Step]:
     return (step,) if step.mode.name == "gru" or step.zoned[0] is not None else (step, step.crossed())
 
 
-def _before(step: Step, by_output: Mapping[Key, Step], shape_of: ShapeOf) -> tuple[Step | None, Step]:
+def _before(step: Step, by_output: Mapping[Key, Step], shape_of: ShapeOf) -> tuple[Key | None, Step]:
     """The step before, and the step, with the mask through which it reads the hidden state, if there is one."""
-    last = by_output.get(key_of(step.h2h.data))
-    if last is not None:
-        return last, step
+    key = key_of(step.h2h.data)
+    if key in by_output:
+        return key, step
     for state, mask in undropped(step.h2h.data):
         last = by_output.get(key_of(state))
         if last is not None and last.zoned[0] is None and shape_of(*mask) == shape_of(*state):
             product = step.h2h.data[0]
-            return last, step._replace(drop=mask, nodes={**step.nodes, id(product): product})
+            return key_of(state), step._replace(drop=mask, nodes={**step.nodes, id(product): product})
     return None, step
 
 

@@ -37,13 +37,11 @@ class Closure(NamedTuple):
 
 def closures(chains: Sequence[Chain], nodes: Sequence[Node], heads: Sequence[Entry]) -> list[Closure]:
     """What is around each chain."""
-    readers = _readers(chains, nodes, heads)
-    inside: dict[int, list[Key]] = {}
-    for key in readers:
-        inside.setdefault(key[0], []).append(key)
+    readers = readers_of(chains, nodes, heads)
+    inside = by_node(readers)
     lengths = [lengths_of(chain, readers) for chain in chains]
     reasons = [
-        _looked_into(chain, readers, inside, within is not None) for chain, within in zip(chains, lengths, strict=True)
+        looked_into(chain, readers, inside, within is not None) for chain, within in zip(chains, lengths, strict=True)
     ]
     needs = _needs(chains, nodes)
     for place, bits in enumerate(needs):
@@ -53,25 +51,35 @@ def closures(chains: Sequence[Chain], nodes: Sequence[Node], heads: Sequence[Ent
     return [Closure(*each) for each in zip(chains, needs, lengths, reasons, strict=True)]
 
 
-def _readers(chains: Sequence[Chain], nodes: Sequence[Node], heads: Sequence[Entry]) -> Readers:
+def readers_of(chains: Sequence[Chain], nodes: Sequence[Node], heads: Sequence[Entry]) -> Readers:
     """Who reads what; left out is what is read inside the one chain that it belongs to, which is nearly everything."""
-    owner: dict[int, int] = {}
+    owner: dict[Node, int] = {}
     for place, chain in enumerate(chains):
-        for number in chain.nodes:
-            owner[number] = -1 if number in owner else place
+        for node in chain.nodes.values():
+            owner[node] = -1 if node in owner else place
     readers: dict[Key, list[Node | None]] = {}
+    owner_of = owner.get
     for node in nodes:
-        own = owner.get(id(node))
+        own = owner_of(node, -1)
         for child, index in node.inputs:
-            theirs = owner.get(id(child))
-            if (theirs != own or theirs is None or theirs < 0) and child.op is not None:
+            if (own < 0 or owner_of(child, -1) != own) and child.op is not None:
                 readers.setdefault((id(child), index), []).append(node)
     for entry in heads:
         readers.setdefault(key_of(entry), []).append(None)
     return readers
 
 
-def _looked_into(chain: Chain, readers: Readers, inside: Mapping[int, Sequence[Key]], has_lengths: bool) -> str | None:
+def by_node(readers: Readers) -> dict[int, list[Key]]:
+    """What is read of each node that is."""
+    inside: dict[int, list[Key]] = {}
+    for key in readers:
+        inside.setdefault(key[0], []).append(key)
+    return inside
+
+
+def looked_into(
+    chain: Chain, readers: Readers, inside: Mapping[int, Sequence[Key]], has_lengths: bool = False
+) -> str | None:
     """What of it is used outside, other than its outputs and last states; None if nothing is.
 
     Within lengths all its states are: as the last ones that count.
@@ -88,21 +96,20 @@ def _looked_into(chain: Chain, readers: Readers, inside: Mapping[int, Sequence[K
 
 def _needs(chains: Sequence[Chain], nodes: Sequence[Node]) -> list[int]:
     """For each chain the chains that its inputs, begin states and weights are computed from, as bits of a number."""
-    own: dict[int, int] = {}
+    reached: dict[Node, int] = dict.fromkeys(nodes, 0)
     for place, chain in enumerate(chains):
-        for number in chain.nodes:
-            own[number] = own.get(number, 0) | 1 << place
-    reached: dict[int, int] = {}
+        for node in chain.nodes.values():
+            reached[node] |= 1 << place
     for node in nodes:
-        bits = own.get(id(node), 0)
+        bits = reached[node]
         for child, _ in node.inputs:
-            bits |= reached[id(child)]
-        reached[id(node)] = bits
+            bits |= reached[child]
+        reached[node] = bits
     found: list[int] = []
     for chain in chains:
         bits = 0
         for node, _ in (*chain.inputs, *chain.begin, *chain.parameters):
-            bits |= reached[id(node)]
+            bits |= reached[node]
         found.append(bits)
     return found
 

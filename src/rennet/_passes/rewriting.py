@@ -13,6 +13,7 @@ from .drawing import Drawing, draws, freed
 from .pairs import Way, pairs
 from .rebuilding import rebuilt
 from .sequences import JOINING, Sequences, apply, joined_steps
+from .singles import fuse_singles
 from .steps import ShapeOf, find_steps
 from .terms import key_of
 
@@ -68,10 +69,9 @@ def fused(nodes: Sequence[Node], heads: Sequence[Entry], shape_of: ShapeOf) -> R
     shape_of : callable
         From a node and an output's index to what is known of its shape.
     """
-    chains = find_chains(find_steps(nodes, shape_of), shape_of)
-    if not chains:
-        return Rewritten(list(heads), [], [])
-    found = closures(chains, nodes, heads)
+    steps = find_steps(nodes, shape_of)
+    chains = find_chains(steps, shape_of)
+    found = closures(chains, nodes, heads) if chains else []
     report = [
         Recurrence(each.chain.name, each.chain.first.mode.name, len(each.chain.steps), each.why_not) for each in found
     ]
@@ -82,14 +82,16 @@ def fused(nodes: Sequence[Node], heads: Sequence[Entry], shape_of: ShapeOf) -> R
         for group in pairs(ways, sequences):
             _fuse(group, sequences, drawing)
     random: list[Entry] = []
-    if sequences.instead:
+    if free:
         for node in nodes:
             if node.op is not None and node.op.name in JOINING:
                 _join(node, sequences)
         chains = [each.chain for each in free]
         random = draws(nodes, chains, drawing.drawn, sequences.instead)
         sequences.instead |= freed(nodes, chains, sequences.instead, shape_of)
-    ends = rebuilt([*heads, *random], sequences.instead)
+    taken = {key_of(step.outputs[0]) for each in free for step in each.chain.steps}
+    fuse_singles([step for step in steps if key_of(step.outputs[0]) not in taken], nodes, heads, sequences, shape_of)
+    ends = rebuilt([*heads, *random], sequences.instead) if sequences.instead else [*heads, *random]
     return Rewritten(ends[: len(heads)], report, ends[len(heads) :])
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import ndarray, symbol
 from .._formats.atomic import write_atomic
+from .._passes import Recurrence
 from ..base import ArgumentError, MXNetError, NotSupportedError, ShapeError, shown
 from ..cached_op import CachedOp
 from ..context import Context
@@ -273,6 +274,35 @@ class HybridBlock(Block):
         """
         self._op_hook = callback, monitor_all
         super().register_op_hook(callback, monitor_all)
+
+    def list_recurrences(self) -> list[Recurrence]:
+        """The unrolled recurrences of the graph made last: which ran as one fused operator, and why the others did not.
+
+        Raises
+        ------
+        MXNetError
+            If there is no such graph: the Block must be hybridized and must have run.
+
+        Examples
+        --------
+        >>> import rennet as mx
+        >>> class Net(mx.gluon.HybridBlock):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.cell = mx.gluon.rnn.GRUCell(3, prefix="gru_")
+        ...     def hybrid_forward(self, F, x):
+        ...         return self.cell.unroll(5, x, merge_outputs=True)[0]
+        >>> net = Net()
+        >>> net.initialize()
+        >>> net.hybridize()
+        >>> output = net(mx.nd.ones((2, 5, 4)))
+        >>> net.list_recurrences()
+        [Recurrence(name='gru_t0_out ... gru_t4_out', mode='gru', steps=5, why_not=None)]
+        """
+        last = next(reversed(self._traces.values())) if self._traces else None
+        if last is None or last.op is None:
+            raise MXNetError(f"{self.name}: list_recurrences: expected a Block that is hybridized and has run once")
+        return last.op.recurrences
 
     # leaving
 

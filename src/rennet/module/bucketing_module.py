@@ -7,7 +7,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .._graph import in_order
 from ..base import ArgumentError, MXNetError, NotSupportedError, expect_call
 from ..context import Context
 from ..io import DataBatch, DataDesc
@@ -27,6 +26,7 @@ class BucketingModule(BaseModule):
     """A module whose graph depends on the batch, by its `bucket_key`.
 
     Every bucket's graph uses the same parameter and gradient arrays, and the same arrays for states of the same shape.
+    Outputs are those of the current bucket; they are let go of when another one becomes it.
     A bucket may have parameters of its own: they get their values when it is first bound. Bound graphs are kept for the
     next batch of their length; beyond `max_bound_nodes` the one not used for longest is dropped, and made again when it
     is needed.
@@ -181,6 +181,8 @@ class BucketingModule(BaseModule):
         module = self._buckets[bucket_key]
         if self._curr_module is not None and module is not self._curr_module:
             module.share_states(self._curr_module)
+            # results and what was recorded are as large as the bucket: one bucket's at a time
+            self._curr_module.forget_results()
         self._curr_module, self._curr_bucket_key = module, bucket_key
         self._drop_unused()
 
@@ -205,7 +207,7 @@ class BucketingModule(BaseModule):
             module.params_initialized = True
         if self._monitor is not None:
             module.install_monitor(self._monitor)
-        self._nodes[key] = len(in_order(symbol._outputs))
+        self._nodes[key] = len(symbol._nodes)
         return module
 
     def _drop_unused(self, *kept: Any) -> None:

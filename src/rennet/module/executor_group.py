@@ -158,6 +158,11 @@ class DataParallelExecutorGroup:
 
     # results
 
+    def forget(self) -> None:
+        """Let go of the last results; whoever holds them keeps them."""
+        for executor in self.execs:
+            executor.forget()
+
     def outputs(self, merge: bool) -> list[Any]:
         """The outputs; joined over the devices, or a list for each."""
         if not all(executor.has_run for executor in self.execs):

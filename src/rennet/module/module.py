@@ -342,6 +342,10 @@ class Module(BaseModule):
         """Use another module's arrays for the states that have the same shape there."""
         self._bound().share_states(other._bound())
 
+    def forget_results(self) -> None:
+        """Let go of the outputs of the last `forward`; whoever holds them keeps them."""
+        self._bound().forget()
+
     # optimizer
 
     def init_optimizer(

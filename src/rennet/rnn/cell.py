@@ -9,6 +9,7 @@ from typing import Any
 from .. import symbol
 from .._cells.gated import activate
 from .._cells.sequences import as_steps, in_form
+from .._graph import uncollected
 from ..base import ArgumentError, NotSupportedError, ShapeError, expect, expect_call
 from ..ndarray import NDArray, concatenate
 from ..symbol import Symbol
@@ -255,9 +256,10 @@ class BaseRNNCell:
         steps = as_steps(symbol, length, inputs, layout)
         states = self.begin_state() if begin_state is None else begin_state
         outputs = []
-        for step in steps:
-            output, states = self(step, states)
-            outputs.append(output)
+        with uncollected():
+            for step in steps:
+                output, states = self(step, states)
+                outputs.append(output)
         return in_form(symbol, length, outputs, layout, merge_outputs), states
 
     def _get_activation(self, inputs: Symbol, activation: str | Callable[..., Symbol], **kwargs: Any) -> Symbol:

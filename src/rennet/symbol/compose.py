@@ -37,8 +37,10 @@ def compose(
     """
     attributes = dict(attributes)
     chosen, free = attributes.pop("name", None), attributes.pop("attr", None)
-    expect(f"{operator.name}: name", chosen, str | None, "a string")
-    expect(f"{operator.name}: attr", free, Mapping | None, "a dict of strings")
+    if chosen is not None:
+        expect(f"{operator.name}: name", chosen, str, "a string")
+    if free is not None:
+        expect(f"{operator.name}: attr", free, Mapping, "a dict of strings")
     given = {key: operator.text_of(key, value) for key, value in attributes.items()}
     if operator.variadic:
         if not symbols:
@@ -61,7 +63,7 @@ def compose(
             raise ArgumentError(f"{operator.name}: input {key} is given twice")
         slots[key] = symbol
     inputs = [_entry(operator, slots.get(key), key, full_name, texts) for key in names]
-    for key, (child, _) in zip(names, inputs, strict=True):
+    for key, (child, _) in zip(names, inputs, strict=True) if operator.marks else ():
         if child.op is None and key in operator.marks:
             child.attrs = {**operator.marks[key], **child.attrs}
     node = Node(operator, full_name, texts, inputs, parsed)

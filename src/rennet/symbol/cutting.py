@@ -117,7 +117,7 @@ def _cut(what: str, mark: str, heads: Sequence[Entry], numbers: dict[int, int]) 
             if node.op is None:
                 sources[id(copied)] = numbers.get(id(node), (node, 0))
     symbol = Symbol([entry(head) for head in heads])
-    variables = [node for node in in_order(symbol._outputs) if node.op is None]
+    variables = [node for node in symbol._nodes if node.op is None]
     names = [node.name for node in variables]
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})

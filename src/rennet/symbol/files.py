@@ -22,7 +22,7 @@ from .symbol import Symbol
 
 def to_record(symbol: Symbol) -> GraphRecord:
     """The graph as the file format holds it."""
-    order = _graph.in_order(symbol._outputs)
+    order = symbol._nodes
     numbers = {id(node): number for number, node in enumerate(order)}
     own = next((node for node in order if node.op is not None and node.op.ours), None)
     if own is not None and own.op is not None:
@@ -51,7 +51,8 @@ def to_record(symbol: Symbol) -> GraphRecord:
 
 def to_json(symbol: Symbol) -> str:
     """The graph as MXNet 1.9.1 writes it."""
-    return render_graph(to_record(symbol))
+    with _graph.uncollected():
+        return render_graph(to_record(symbol))
 
 
 def save(fname: str | os.PathLike[str], symbol: Symbol) -> None:
@@ -157,7 +158,7 @@ def _from_current(graph: GraphRecord, source: str) -> Symbol:
 def load_json(json_str: str) -> Symbol:
     """The graph in a JSON text."""
     expect("load_json: json_str", json_str, (str, bytes), "the text of a -symbol.json file", "load(fname) reads a file")
-    return from_record(parse_graph(json_str), "<string>")
+    return _read(json_str, "<string>")
 
 
 fromjson = load_json
@@ -165,4 +166,9 @@ fromjson = load_json
 
 def load(fname: str | os.PathLike[str]) -> Symbol:
     """The graph in a ``-symbol.json`` file of any MXNet version."""
-    return from_record(parse_graph(read_verified(fname), str(fname)), str(fname))
+    return _read(read_verified(fname), str(fname))
+
+
+def _read(text: str | bytes, source: str) -> Symbol:
+    with _graph.uncollected():
+        return from_record(parse_graph(text, source), source)

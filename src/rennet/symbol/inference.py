@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from .._dtypes import BY_CODE, ElementType, element_type
-from .._graph import Node, auxiliary, in_order
+from .._graph import Entry, Node, auxiliary
 from .._ops.inference import Known, complete, from_public, to_public, unify
 from ..base import ArgumentError, ShapeError, is_whole
 
@@ -20,30 +20,38 @@ if TYPE_CHECKING:
 class Shapes:
     """What is known of the shape of every output of every node.
 
-    `given` are shapes of variables by name, `entries` of outputs by their node's identity and index.
+    `given` are shapes of variables by name, `entries` of outputs.
     """
 
     def __init__(
         self,
         nodes: Sequence[Node],
         given: Mapping[str, Known],
-        entries: Mapping[tuple[int, int], Known] = MappingProxyType({}),
+        entries: Mapping[Entry, Known] = MappingProxyType({}),
     ) -> None:
         self.nodes = nodes
-        self._known: dict[tuple[int, int], Known] = dict(entries)
+        self._known: dict[Node, list[Known]] = {}
         self._rules: dict[Any, Any] = {}
-        self._counts: dict[Any, int] = {}
         self._changes = 0
+        counts: dict[Any, int] = {}
         for node in nodes:
             if node.op is None:
                 declared = node.attrs.get("__shape__")
                 own = from_public(ast.literal_eval(declared.replace("L", ""))) if declared else None
-                self._known[id(node), 0] = unify(self.of(node), unify(own, given.get(node.name)))
+                self._known[node] = [unify(own, given.get(node.name))]
+                continue
+            count = counts.get((node.op, id(node.parsed)))
+            if count is None:
+                count = counts[node.op, id(node.parsed)] = node.num_outputs
+            self._known[node] = [None] * count
+        for (node, index), shape in entries.items():
+            self._known[node][index] = unify(shape, self._known[node][index])
         self._settle()
 
     def of(self, node: Node, index: int = 0) -> Known:
         """The shape of one output."""
-        return self._known.get((id(node), index))
+        known = self._known.get(node)
+        return None if known is None else known[index]
 
     def _settle(self) -> None:
         """Apply the operators' rules forwards and backwards until nothing more becomes known."""
@@ -58,17 +66,13 @@ class Shapes:
     def _apply(self, node: Node) -> bool:
         """Apply the operator's rule; whether everything about the node is known now."""
         assert node.op is not None
-        known, number = self._known.get, id(node)
-        inputs = [(id(child), index) for child, index in node.inputs]
-        count = self._counts.get((node.op, id(node.parsed)))
-        if count is None:
-            count = self._counts[node.op, id(node.parsed)] = node.num_outputs
-        outputs = [(number, 0)] if count == 1 else [(number, index) for index in range(count)]
+        known = self._known
+        inputs = [known[child][index] for child, index in node.inputs]
         # steps of an unrolled network repeat each other, attributes included: one look at a rule serves them all
-        key = (node.op, id(node.parsed), tuple(map(known, inputs)), tuple(map(known, outputs)))
+        key = (node.op, id(node.parsed), tuple(inputs), tuple(known[node]))
         rule = self._rules.get(key)
         if rule is None:
-            before = list(key[2]), list(key[3])
+            before = inputs, list(key[3])
             try:
                 after = node.op.infer_shapes(node.parsed, list(before[0]), list(before[1]))
             except ShapeError as error:
@@ -79,10 +83,9 @@ class Shapes:
         after, is_settled = rule
         if after is not None:
             self._changes += 1
-            for entry, shape in zip(inputs, after[0], strict=True):
-                self._known[entry] = shape
-            for index, shape in enumerate(after[1]):
-                self._known[number, index] = shape
+            for (child, index), shape in zip(node.inputs, after[0], strict=True):
+                known[child][index] = shape
+            known[node][:] = after[1]
         return is_settled
 
 
@@ -109,7 +112,7 @@ def shapes_of(symbol: Symbol, given: Mapping[str, Any]) -> Shapes:
     """Everything that follows from the given shapes of arguments."""
     shapes = {name: from_public(_expect_shape(name, shape)) for name, shape in given.items() if shape is not None}
     try:
-        return Shapes(in_order(symbol._outputs), shapes)
+        return Shapes(symbol._nodes, shapes)
     except ShapeError as error:
         arguments = "".join(f"\n  {name}: {to_public(shape)}" for name, shape in shapes.items())
         raise ShapeError(f"{error}\ninfer_shape was given:{arguments}") from error
@@ -140,54 +143,53 @@ def infer_shape(symbol: Symbol, args: Sequence[Any], kwargs: Mapping[str, Any], 
     return tuple([to_public(shape) for shape in part] for part in found)  # pyright: ignore[reportReturnType]
 
 
-def types_of(
-    symbol: Symbol, given: Mapping[str, Any], nodes: Sequence[Node] | None = None
-) -> dict[tuple[int, int], ElementType]:
-    """The element type of every output of every node; variables that nothing decides are float32."""
-    nodes = in_order(symbol._outputs) if nodes is None else nodes
-    asked = [(node, given.get(node.name)) for node in nodes if node.op is None]
-    known = known_types(nodes, {(id(node), 0): element_type(kind) for node, kind in asked if kind is not None})
+def types_of(symbol: Symbol, given: Mapping[str, Any]) -> dict[Node, list[ElementType]]:
+    """The element types of every node's outputs; variables that nothing decides are float32."""
+    asked = [(node, given.get(node.name)) for node in symbol._nodes if node.op is None]
+    known = known_types(symbol._nodes, {node: element_type(kind) for node, kind in asked if kind is not None})
     default = element_type(None)
-    return {key: kind or default for key, kind in known.items()}
+    decided: dict[Node, list[ElementType]] = {}
+    for node, kinds in known.items():
+        decided[node] = [kind or default for kind in kinds] if None in kinds else kinds  # pyright: ignore[reportArgumentType]
+    return decided
 
 
 def known_types(
-    nodes: Sequence[Node], given: Mapping[tuple[int, int], ElementType | None]
-) -> dict[tuple[int, int], ElementType | None]:
-    """What follows for the element type of every output of every node from those of some variables."""
-    known = dict(given)
+    nodes: Sequence[Node], given: Mapping[Node, ElementType | None]
+) -> dict[Node, list[ElementType | None]]:
+    """What follows for the element types of every node's outputs from those of some variables."""
+    known: dict[Node, list[ElementType | None]] = {}
     rules: dict[Any, Any] = {}
     for node in nodes:
         if node.op is None:
             declared = node.attrs.get("__dtype__")
             own = BY_CODE.get(int(declared)) if declared and declared != "-1" else None
-            known[id(node), 0] = known.get((id(node), 0)) or own
+            known[node] = [given.get(node) or own]
             continue
-        entries = [(id(child), index) for child, index in node.inputs]
         # as with shapes: one look at a rule serves all steps
-        key = (node.op, id(node.parsed), *map(known.get, entries))
+        key = (node.op, id(node.parsed), *[known[child][index] for child, index in node.inputs])
         rule = rules.get(key)
         if rule is None:
             ins, outs = node.op.types(node.parsed, list(key[2:]))
             # those that no type is told of have the first one's
-            rule = rules[key] = ins, [*outs, *[outs[0]] * node.num_outputs][: node.num_outputs]
+            outs = [*outs, *[outs[0]] * node.num_outputs][: node.num_outputs]
+            rule = rules[key] = (ins if None in key[2:] else None), outs
         inputs, outputs = rule
-        for entry, kind in zip(entries, inputs, strict=True):
-            if known.get(entry) is None:
-                known[entry] = kind
-        for index, kind in enumerate(outputs):
-            known[id(node), index] = kind
+        if inputs is not None:
+            for (child, index), kind in zip(node.inputs, inputs, strict=True):
+                known[child][index] = known[child][index] or kind
+        known[node] = list(outputs)
     return known
 
 
 def infer_type(symbol: Symbol, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, Any, Any]:
     """See `Symbol.infer_type`."""
     types = types_of(symbol, _given(symbol, args, kwargs))
-    nodes = in_order(symbol._outputs)
+    nodes = symbol._nodes
     states = auxiliary(nodes)
     variables = [node for node in nodes if node.op is None]
     return (
-        [types[id(node), 0].public for node in variables if id(node) not in states],
-        [types[id(node), index].public for node, index in symbol._outputs],
-        [types[id(node), 0].public for node in variables if id(node) in states],
+        [types[node][0].public for node in variables if id(node) not in states],
+        [types[node][index].public for node, index in symbol._outputs],
+        [types[node][0].public for node in variables if id(node) in states],
     )

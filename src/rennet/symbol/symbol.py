@@ -53,7 +53,7 @@ class Symbol(Arithmetic):
     ([(2, 3), (4, 3), (4,)], [(2, 4)], [])
     """
 
-    __slots__ = ("__weakref__", "_outputs", "_versions")
+    __slots__ = ("__weakref__", "_order", "_outputs", "_versions")
     _spellings = _SPELLINGS
     # so that NumPy's numbers leave arithmetic to us
     __array_ufunc__ = None
@@ -62,6 +62,7 @@ class Symbol(Arithmetic):
         self._outputs = list(outputs)
         self._versions = [0] * len(self._outputs) if versions is None else list(versions)
         """For each output, how often operators had written into it when it was asked for; files tell it."""
+        self._order: list[Node] | None = None
 
     # names and structure
 
@@ -75,8 +76,15 @@ class Symbol(Arithmetic):
         """Names of the outputs."""
         return [node.output_names[index] for node, index in self._outputs]
 
+    @property
+    def _nodes(self) -> list[Node]:
+        """Every node, each after its inputs; walked over once, for what a node reads never changes."""
+        if self._order is None:
+            self._order = in_order(self._outputs)
+        return self._order
+
     def _variables(self) -> tuple[list[Node], set[int]]:
-        nodes = in_order(self._outputs)
+        nodes = self._nodes
         return [node for node in nodes if node.op is None], auxiliary(nodes)
 
     def list_arguments(self) -> list[str]:
@@ -95,7 +103,7 @@ class Symbol(Arithmetic):
 
     def get_internals(self) -> Symbol:
         """A group of every output of every node."""
-        entries = [(node, i) for node in in_order(self._outputs) for i in range(node.num_outputs)]
+        entries = [(node, i) for node in self._nodes for i in range(node.num_outputs)]
         return Symbol(entries, [node.written for node, _ in entries])
 
     def get_children(self) -> Symbol | None:
@@ -150,7 +158,7 @@ class Symbol(Arithmetic):
 
     def __call__(self, *args: Symbol, name: str | None = None, **kwargs: Symbol) -> Symbol:
         """A copy of this graph with some of its variables replaced by other symbols, given in order or by name."""
-        variables = [node for node in in_order(self._outputs) if node.op is None]
+        variables = [node for node in self._nodes if node.op is None]
         by_name = {**dict(zip((node.name for node in variables), args, strict=False)), **kwargs}
         unknown = sorted(set(by_name) - {node.name for node in variables})
         if unknown or len(args) > len(variables):
@@ -169,7 +177,7 @@ class Symbol(Arithmetic):
         def entry(old: Entry) -> Entry:
             return replaced[old[0]] if old[0] in replaced else (new[id(old[0])], old[1])
 
-        for node in in_order(self._outputs):
+        for node in self._nodes:
             if node not in replaced:
                 new[id(node)] = node.copied([entry(e) for e in node.inputs])
         result = Symbol([entry(e) for e in self._outputs], self._versions)
@@ -192,7 +200,7 @@ class Symbol(Arithmetic):
 
     def attr_dict(self) -> dict[str, dict[str, str]]:
         """The attributes of every node that has any, by the node's name."""
-        return {node.name: _visible(node.attrs) for node in in_order(self._outputs) if node.attrs}
+        return {node.name: _visible(node.attrs) for node in self._nodes if node.attrs}
 
     def _set_attr(self, **attributes: str) -> None:
         for key, value in attributes.items():
@@ -382,17 +390,15 @@ def call(operator: Operator, alias: str, args: Sequence[Any], kwargs: dict[str, 
                 f"{operator.name}: attribute {twice[0]} is given twice, by name and as {by_place[twice[0]]!r}"
             )
         kwargs = {**by_place, **kwargs}
-    wrong = [key for key in operator.inputs if not isinstance(kwargs.get(key), Symbol | None)]
-    if wrong:
-        raise ArgumentError(
-            f"{operator.name}: input {wrong[0]}: expected a Symbol, got {type(kwargs[wrong[0]]).__name__}"
-        )
-    by_name = {key: value for key, value in kwargs.items() if isinstance(value, Symbol)}
-    attributes = {
-        key: value
-        for key, value in kwargs.items()
-        if key not in by_name and not (value is None and key in operator.inputs)
-    }
+    by_name: dict[str, Symbol] = {}
+    attributes: dict[str, Any] = {}
+    for key, value in kwargs.items():
+        if isinstance(value, Symbol):
+            by_name[key] = value
+        elif key not in operator.inputs:
+            attributes[key] = value
+        elif value is not None:
+            raise ArgumentError(f"{operator.name}: input {key}: expected a Symbol, got {type(value).__name__}")
     node = compose(operator, alias, symbols, by_name, attributes)
     return Symbol([(node, index) for index in range(node.num_outputs)])
 
@@ -415,8 +421,10 @@ def _expect_arrays(argument: str, given: Any) -> None:
 
 
 def _visible(attrs: Mapping[str, str]) -> dict[str, str]:
-    bare = {key: attrs[f"__{key}__"] for key in HIDDEN_KEYS if f"__{key}__" in attrs}
-    return {**attrs, **bare}
+    return {**attrs, **{key: attrs[name] for key, name in _HIDDEN if name in attrs}}
+
+
+_HIDDEN = [(key, hidden(key)) for key in HIDDEN_KEYS]
 
 
 def _shortened(names: Sequence[str], limit: int = 12) -> str:

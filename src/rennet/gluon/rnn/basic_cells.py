@@ -9,16 +9,22 @@ from typing import Any
 from ..._cells.dense import dense_step
 from ..._cells.gated import CellWeights, activate
 from ..._cells.states import expect_states
+from ..._ops.catalogue import OPERATORS
 from ..._recurrence.modes import MODES
+from ..._state import flags
 from ...base import expect, expect_whole
+from ...ndarray import NDArray
+from ...ndarray.array import invoke
 from ..parameter import Parameter
 from ..parameter_dict import ParameterDict
 from . import spelling
-from .recurrent_cell import HybridRecurrentCell
+from .recurrent_cell import HybridRecurrentCell, listed
 
 __all__ = ["GRUCell", "LSTMCell", "RNNCell"]
 
 Activation = str | Callable[..., Any]
+
+_RNN_STEP = OPERATORS["_rnn_step"]
 
 
 _STEP = ("__call__", "forward", "hybrid_forward", "_imperatively", "_step", "_get_activation")
@@ -74,12 +80,31 @@ class DenseCell(HybridRecurrentCell):
 
     def _fused_mode(self) -> str | None:
         """The mode of the fused operator that does what the cell does; None if it does something else."""
-        plain = (RNNCell, LSTMCell, GRUCell)
-        is_plain = any(all(getattr(type(self), name) is getattr(each, name) for name in _STEP) for each in plain)
-        return self._mode_by_activation() if is_plain and not self.__dict__.keys() & set(_STEP) else None
+        plain, kind = (RNNCell, LSTMCell, GRUCell), type(self)
+        is_plain = kind in plain or any(
+            all(getattr(kind, name) is getattr(each, name) for name in _STEP) for each in plain
+        )
+        return self._mode_by_activation() if is_plain and self.__dict__.keys().isdisjoint(_STEP) else None
 
     def _mode_by_activation(self) -> str | None:
         return self._mode.name
+
+    def forward(self, inputs: Any, states: Any) -> tuple[Any, list[Any]]:
+        """One step; see `RecurrentCell.forward`. Arrays go to the kernels' step, unless somebody watches the graph."""
+        if (
+            isinstance(inputs, NDArray)
+            and flags.fusing
+            and self._op_hook is None
+            and (self._traces or not self._active)
+        ):
+            mode, given = self._fused_mode(), listed(states)
+            if mode is not None and _fits(inputs, given, self._hidden_size, self._mode.states):
+                self._counter += 1
+                parts = self._parameters_for(inputs._ctx, inputs, given)
+                weights = [parts[name] for name in ("i2h_weight", "h2h_weight", "i2h_bias", "h2h_bias")]
+                after = invoke(_RNN_STEP, [inputs, *given, *weights], {"mode": mode, "num_args": 5 + len(given)})
+                return after[0], after
+        return super().forward(inputs, states)
 
     def _step(self, F: Any, inputs: Any, states: Any, weights: CellWeights, **how: Any) -> tuple[Any, list[Any]]:
         states = expect_states(type(self).__name__, states, self._mode.states)
@@ -300,6 +325,18 @@ class GRUCell(DenseCell):
     ) -> tuple[Any, list[Any]]:
         """One step; see `RecurrentCell.forward`."""
         return self._step(F, inputs, states, CellWeights(i2h_weight, i2h_bias, h2h_weight, h2h_bias))
+
+
+def _fits(data: NDArray, states: Any, hidden: int, count: int) -> bool:
+    """Are these arrays what a step of the kernels takes; what is wrong with others, the operators of a step say."""
+    given = data._tensor
+    if len(states) != count or given.dim() != 2:
+        return False
+    expected = given.shape[0], hidden
+    return all(
+        isinstance(each, NDArray) and each._tensor.shape == expected and each._tensor.dtype == given.dtype
+        for each in states
+    )
 
 
 def operator_of(F: Any, activation: Activation) -> Activation:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 from ... import ndarray, symbol
@@ -10,6 +11,7 @@ from ..._cells.gated import activate
 from ..._cells.lengths import as_lengths, last_states, masked
 from ..._cells.sequences import as_steps, expect_steps, in_form, is_merged, time_axis
 from ..._dtypes import element_type
+from ..._graph import uncollected
 from ...base import ArgumentError, NotSupportedError, expect_call, expect_whole
 from ...ndarray import NDArray
 from ...symbol import Symbol
@@ -156,10 +158,11 @@ class RecurrentCell(Block):
         steps = as_steps(F, length, inputs, layout)
         history = [states]
         outputs = []
-        for step in steps:
-            output, states = self(step, states)
-            outputs.append(output)
-            history.append(states)
+        with uncollected() if F is symbol else nullcontext():
+            for step in steps:
+                output, states = self(step, states)
+                outputs.append(output)
+                history.append(states)
         if lengths is None:
             return in_form(F, length, outputs, layout, merge_outputs, stacked=True), states
         states = last_states(F, history, lengths, f"{self._prefix}valid_states")
