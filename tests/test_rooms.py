@@ -12,7 +12,19 @@ import rennet
 ROOT = Path(rennet.__file__).parent
 
 ROOMS = [
-    ["base", "_dtypes", "context", "name", "attribute", "_state", "_loops", "_local_files", "_mismatch", "_collector"],
+    [
+        "base",
+        "_dtypes",
+        "context",
+        "name",
+        "attribute",
+        "_state",
+        "_loops",
+        "_local_files",
+        "_mismatch",
+        "_collector",
+        "_reused",
+    ],
     ["_recurrence"],
     ["_formats"],
     ["_kernels", "runtime"],

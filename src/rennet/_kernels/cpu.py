@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch._C._functorch import is_batchedtensor, is_legacy_batchedtensor
 
+from .._reused import reused
 from ..base import one_of
 from .interface import Inputs, Masks, Problem, Results, Weights
 from .native_library import Library, Sizes, load
@@ -20,7 +21,6 @@ from .reference import Reference
 _MODES = {"rnn_relu": 0, "rnn_tanh": 1, "lstm": 2, "gru": 3}
 _ELEMENTS = {torch.float32: 0, torch.float64: 1}
 _PLAIN = (Tensor, torch.nn.Parameter)
-_NO_WEIGHTS = (0,) * 10
 
 
 class _Chosen(threading.local):
@@ -185,13 +185,18 @@ def _shown(problem: Problem) -> int:
     return 1 + problem.recurrence.states + ("keep_hidden" in problem.masks)
 
 
-def _address(tensor: Tensor | None) -> int:
-    return 0 if tensor is None else tensor.data_ptr()
+# where the pointers of `struct rennet_call` stand among each other
+_LENGTHS, _DATA, _STATES, _MASKS, _CARRIED, _RESULTS, _RECORD = 0, 1, 2, 4, 7, 8, 11
+_HEADS, _D_CARRIED, _GRADIENTS, _WAYS, _POINTERS = 13, 16, 17, 20, 40
+_WAY, _D_WAY = 10, 5
 
 
-def _addresses(tensors: Sequence[Tensor | None], count: int) -> list[int]:
-    """Their addresses, filled up to `count` with nothing."""
-    return [*(_address(tensor) for tensor in tensors), *(0,) * (count - len(tensors))]
+def _point(pointers: list[int], place: int, tensors: Sequence[Tensor | None]) -> None:
+    """Put their addresses from a place on."""
+    for tensor in tensors:
+        if tensor is not None:
+            pointers[place] = tensor.data_ptr()
+        place += 1
 
 
 def _call(
@@ -208,15 +213,26 @@ def _call(
 
     `results` are outputs, final states and, if there is such a thing, the hidden states that were handed on.
     """
-    low, high, clip = (0.0, 0.0, 0) if problem.clip is None else (*problem.clip[:2], 1 + problem.clip.nan)
-    states = problem.recurrence.states
-    parts = (len(gradients) - 1 - states) // problem.directions
-    carried, d_carried = (each[1 + states] if len(each) > 1 + states else None for each in (results, heads))
-    ways: list[int] = []
+    shown = 1 + problem.recurrence.states
+    pointers = [0] * _POINTERS
+    _point(pointers, _LENGTHS, (inputs.lengths, inputs.data, *inputs.states))
+    if problem.masks:
+        _point(pointers, _MASKS, inputs.masks)
+    _point(pointers, _CARRIED, results[shown:])
+    _point(pointers, _RESULTS, results[:shown])
+    _point(pointers, _RECORD, (record, scratch))
     for direction, each in enumerate(inputs.weights):
-        first = 1 + states + direction * parts
-        ways += _addresses(each.present(), 5)
-        ways += _addresses(gradients[first : first + parts] if gradients else (), 5)
+        _point(pointers, _WAYS + direction * _WAY, each)
+    if heads:
+        _point(pointers, _HEADS, heads[:shown])
+        _point(pointers, _D_CARRIED, heads[shown:])
+    if gradients:
+        parts = (len(gradients) - shown) // problem.directions
+        _point(pointers, _GRADIENTS, gradients[:shown])
+        for direction in range(problem.directions):
+            first = shown + direction * parts
+            _point(pointers, _WAYS + direction * _WAY + _D_WAY, gradients[first : first + parts])
+    low, high, clip = (0.0, 0.0, 0) if problem.clip is None else (*problem.clip[:2], 1 + problem.clip.nan)
     return Library.words(
         _MODES[problem.mode],
         _ELEMENTS[problem.dtype],
@@ -232,19 +248,7 @@ def _call(
         low,
         high,
         training,
-        _address(inputs.lengths),
-        inputs.data.data_ptr(),
-        *_addresses(inputs.states, 2),
-        *_addresses(inputs.masks, 3),
-        _address(carried),
-        *_addresses(results[: 1 + states], 3),
-        _address(record),
-        _address(scratch),
-        *_addresses(heads[: 1 + states], 3),
-        _address(d_carried),
-        *_addresses(gradients[: 1 + states], 3),
-        *ways,
-        *_NO_WEIGHTS[: 20 - len(ways)],
+        *pointers,
     )
 
 
@@ -252,8 +256,11 @@ def _call(
 _ANY = (torch.zeros(1),)
 
 
+_BYTES = torch.empty(0, dtype=torch.uint8)
+
+
 def _buffer(size: int) -> Tensor:
-    return torch.empty(size, dtype=torch.uint8)
+    return reused((size,), _BYTES)
 
 
 def _sizes(problem: Problem, inputs: Inputs, training: bool) -> Sizes:
@@ -278,7 +285,7 @@ def _record(problem: Problem, inputs: Inputs) -> Tensor:
 
 def _forward(problem: Problem, inputs: Inputs, record: Tensor | None) -> Results:
     library, data = _library(), inputs.data
-    output = data.new_empty((problem.steps, problem.batch, problem.directions * problem.output_size))
+    output = reused((problem.steps, problem.batch, problem.directions * problem.output_size), data)
     results = [output, *(torch.empty_like(state) for state in inputs.states)]
     results += [torch.empty_like(output)] if _hands_on(problem) else []
     training = record is not None
@@ -299,7 +306,7 @@ def _backward(
     library, states = _library(), problem.recurrence.states
     carried = [results[-1]] if _hands_on(problem) else []
     found = [
-        torch.empty_like(tensor, memory_format=torch.contiguous_format) if is_wanted else None
+        reused(tuple(tensor.shape), tensor) if is_wanted else None
         for tensor, is_wanted in zip(inputs.tensors(), wanted, strict=True)
     ]
     given = [None if head is None else head.contiguous() for head in heads]

@@ -8,10 +8,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from .._reused import reused
 from .loss import cross_entropy_scale, softmax_output
 from .nn import fully_connected
 from .registry import operator
-from .reused import reused
 
 
 class _DenseSoftmax(torch.autograd.Function):

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .._ops.reused import reused
+from .._reused import reused
 from ..base import ArgumentError, ShapeError, expect_number, shown
 from ..ndarray import NDArray, zeros
 from .contract import Optimizer

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from rennet._ops import reused as module
-from rennet._ops.reused import LEAST, MOST, reused
+from rennet import _reused as module
+from rennet._reused import LEAST, MOST, reused
 
 LIKE = torch.zeros(1)
 SHAPE = (LEAST // 4 + 3, 1)
