@@ -115,15 +115,6 @@ template <class S> struct BackwardWay {
     template <Kind KIND> void step(Team &team, long s) {
         const long alive = layer.alive[s], going_on = layer.alive[s + 1];
         long u0, u1;
-        if (past.by_rows(team)) {
-            team.share(alive, u0, u1);
-            Tiling<S::GATE_ROWS> tiles(going_on ? u1 - u0 : 0);
-            for (long q = 0; q < state_strips().count(); q++) {
-                if (!going_on) step_ends<KIND>(q, s, u0, u1);
-                step_products<KIND>(q, s, tiles, 0, tiles.count, u0);
-            }
-            return;
-        }
         // sequences that end with this step are one piece of work more for each strip
         Tiling<S::GATE_ROWS> tiles(going_on);
         const long each = tiles.count + (alive > going_on);
@@ -131,7 +122,7 @@ template <class S> struct BackwardWay {
         while (u0 < u1) {
             long q = u0 / each, from = u0 % each, to = least(each, from + u1 - u0);
             if (to > tiles.count) step_ends<KIND>(q, s, going_on, alive);
-            step_products<KIND>(q, s, tiles, from, least(to, tiles.count), 0);
+            products(q, s + 1, tiles, from, least(to, tiles.count), &BackwardWay::of_outputs<KIND>);
             u0 += to - from;
         }
     }
@@ -144,15 +135,11 @@ template <class S> struct BackwardWay {
             }
     }
 
-    template <Kind KIND> void step_products(long q, long s, const Tiling<S::GATE_ROWS> &tiles, long from, long to, long j0) {
-        products(q, s + 1, tiles, from, to, j0, &BackwardWay::of_outputs<KIND>);
-    }
-
     // What is done with finished sums [rows][vectors * W], the gradients that a step's outputs have from later ones.
     typedef void (BackwardWay::*Then)(const T *sums, int rows, int vectors, long step, long rank, long column);
 
     // The gates' gradients of step `s` times the recurrent weights.
-    void products(long q, long s, const Tiling<S::GATE_ROWS> &tiles, long from, long to, long j0, Then then) {
+    void products(long q, long s, const Tiling<S::GATE_ROWS> &tiles, long from, long to, Then then) {
         constexpr int VECTORS = S::GATE_VECTORS;
         const long P = layer.panels, terms = this->terms(), block = S::INNER / terms < 1 ? 1 : S::INNER / terms;
         const long pitch = padded(layer.R);
@@ -162,8 +149,8 @@ template <class S> struct BackwardWay {
             for (long p0 = 0; p0 < P; p0 += block) {
                 const long p1 = least(P, p0 + block);
                 for (long i = from; i < to; i++) {
-                    const long j = j0 + tiles.start(i);
-                    with_constant<S::GATE_ROWS>(j0 + tiles.start(i + 1) - j, [&](auto rows) {
+                    const long j = tiles.start(i);
+                    with_constant<S::GATE_ROWS>(tiles.start(i + 1) - j, [&](auto rows) {
                         constexpr int M = decltype(rows)::value;
                         T *known = sums + j * pitch + q * VECTORS * S::W;
                         alignas(64) T sums[M * N * S::W] = {};
@@ -243,14 +230,9 @@ template <class S> struct BackwardWay {
                 constexpr int N = decltype(vectors)::value;
                 with_constant<S::GATE_ROWS>(tiles.start(u % tiles.count + 1) - j, [&](auto rows) {
                     constexpr int M = decltype(rows)::value;
-                    Tile<S, M, N> tile;
-                    tile.clear();
-                    for (long g = 0; g < layer.groups; g++) {
-                        InPanel<S> left{projected_row(g, layer.before[s] + j)};
-                        multiply(tile, left, right + g * S::PITCH * N * S::W, least(S::PITCH, layer.R - g * S::PITCH));
-                    }
-                    alignas(64) T sums[M * N * S::W];
-                    spill(tile, sums);
+                    alignas(64) T sums[M * N * S::W] = {};
+                    multiply_panels<S, M, N>(sums, projected_row(0, layer.before[s] + j), layer.rows * S::PITCH, right,
+                                             layer.groups, S::PITCH, layer.R - (layer.groups - 1) * S::PITCH);
                     of_hiddens<LSTM>(sums, M, N, s, j, q * S::GATE_VECTORS * S::W);
                 });
             });
@@ -320,7 +302,7 @@ template <class S> struct BackwardWay {
             Tiling<S::GATE_ROWS> tiles(layer.alive[0]);
             team.share(state_strips().count(), u0, u1);
             for (long q = u0; q < u1; q++)
-                products(q, 0, tiles, 0, tiles.count, 0, &BackwardWay::of_begins);
+                products(q, 0, tiles, 0, tiles.count, &BackwardWay::of_begins);
         }
         team.share(layer.B, u0, u1);
         for (long j = u0; j < u1; j++) {
@@ -425,16 +407,14 @@ template <class S> struct BackwardWay {
     template <Kind KIND> void run_as(Team &team) {
         prepare(team);
         team.wait();
-        const bool alone = past.by_rows(team);
         for (long s = layer.T_ - 1; s >= 0; s--) {
             if (!layer.alive[s]) continue;
             step<KIND>(team, s);
-            if (!alone) team.wait();
+            team.wait();
             if (!layer.projects()) continue;
             project_back(team, s);
             team.wait();
         }
-        team.wait();
         begins(team);
         of_parameters(team);
     }

@@ -211,13 +211,9 @@ template <class S> struct ForwardWay {
                         constexpr int M = decltype(rows)::value;
                         Pointers<S, M> left;
                         for (int r = 0; r < M; r++) left.row[r] = data_row(row + r);
-                        Tile<S, M, N> tile;
-                        for (int r = 0; r < M; r++)
-                            for (int v = 0; v < N; v++) tile.at[r][v] = load<S>(start + v * S::W);
-                        multiply(tile, left, right, layer.I);
                         T *out = gate_row(p, row, first) + q * VECTORS * S::W;
-                        for (int r = 0; r < M; r++)
-                            for (int v = 0; v < N; v++) store<S>(out + r * S::PITCH + v * S::W, tile.at[r][v]);
+                        for (int r = 0; r < M; r++) std::memcpy(out + r * S::PITCH, start, N * S::W * sizeof(T));
+                        multiply_into<S, M, N>(out, S::PITCH, left, right, layer.I);
                     });
                 }
             });
@@ -263,110 +259,80 @@ template <class S> struct ForwardWay {
             return;
         }
         constexpr int ROWS = KIND == GRU ? S::GRU_ROWS : S::GATE_ROWS;
-        if (by_rows(team)) {
-            team.share(alive, u0, u1);
-            Tiling<ROWS> tiles(u1 - u0);
-            for (long p = 0; p < P; p++) step_packed<KIND>(p, s, first, tiles, 0, tiles.count, u0);
-            return;
-        }
         Tiling<ROWS> tiles(alive);
         team.share(P * tiles.count, u0, u1);
         while (u0 < u1) {
             long p = u0 / tiles.count, from = u0 % tiles.count, to = least(tiles.count, from + u1 - u0);
-            step_packed<KIND>(p, s, first, tiles, from, to, 0);
+            step_packed<KIND>(p, s, first, tiles, from, to);
             u0 += to - from;
         }
     }
 
-    // Whether each thread takes some sequences through all steps, so that nobody waits: good while the weights stay in
-    // every core's own cache and there are rows enough for whole tiles.
-    bool by_rows(const Team &team) const {
-        if (layer.call.lengths || layer.projects() || !layer.pack_hidden || team.count == 1) return false;
-        long bytes = layer.panels * S::PITCH * layer.R * (long)sizeof(T), each = layer.B / team.count;
-        return (each >= 4 && bytes <= 512 * 1024) || (each >= 12 && bytes <= 1536 * 1024);
-    }
-
     template <Kind KIND>
     void step_packed(long p, long s, long first, const Tiling<(KIND == GRU ? S::GRU_ROWS : S::GATE_ROWS)> &tiles,
-                     long from, long to, long j0) {
+                     long from, long to) {
         constexpr int ROWS = KIND == GRU ? S::GRU_ROWS : S::GATE_ROWS;
         constexpr int VECTORS = KIND == GRU ? S::GRU_VECTORS : S::GATE_VECTORS;
-        constexpr int OFFSET = KIND == GRU ? 1 : 0;
         Strips<S> strips{least(layer.hidden_lanes, layer.lanes_of(p)) * S::W, VECTORS};
         const T *panel = hidden_packed + p * layer.hidden_lanes * S::W * layer.R;
-        const long row0 = layer.before[s] + j0;
+        T *gate = gate_row(p, layer.before[s], first);
+        start_hidden<KIND>(gate, p, tiles.start(from), tiles.start(to));
         for (long q = 0; q < strips.count(); q++) {
             const T *right = strips.strip(panel, q, layer.R);
             with_most<VECTORS, KIND != PLAIN>(strips.vectors(q), [&](auto vectors) {
                 constexpr int N = decltype(vectors)::value;
                 for (long i = from; i < to; i++) {
-                    long j = tiles.start(i);
+                    const long j = tiles.start(i);
                     with_constant<ROWS>(tiles.start(i + 1) - j, [&](auto rows) {
                         constexpr int M = decltype(rows)::value;
                         Pointers<S, M> left;
-                        for (int r = 0; r < M; r++) left.row[r] = previous_row(s, j0 + j + r);
-                        T *gate = gate_row(p, row0 + j, first);
-                        Tile<S, M, N> tile;
-                        for (int r = 0; r < M; r++)
-                            for (int v = 0; v < N; v++)
-                                tile.at[r][v] = KIND == GRU && v == 2
-                                                    ? load<S>(hidden_bias + p * S::W)
-                                                    : load<S>(gate + r * S::PITCH + (OFFSET + q * VECTORS + v) * S::W);
-                        multiply(tile, left, right, layer.R);
-                        alignas(64) T sums[M * N * S::W];
-                        spill(tile, sums);
-                        finish<KIND>(sums, M, N, gate, p, q, s, j0 + j);
+                        for (int r = 0; r < M; r++) left.row[r] = previous_row(s, j + r);
+                        T *sums = gate + j * S::PITCH + (layer.hidden_offset + q * VECTORS) * S::W;
+                        multiply_into<S, M, N>(sums, S::PITCH, left, right, layer.R);
+                        // the last strip: the panel's sums are complete
+                        if (q == strips.count() - 1) finish<KIND>(gate, p, s, j, M);
                     });
                 }
             });
         }
     }
 
-    // What a strip's sums [rows][vectors * W] become: activations, or sums that wait for the panel's other strip. In two
-    // passes, since what is squashed twice is a chain too long to overlap with the next row's.
-    template <Kind KIND>
-    __attribute__((noinline)) void finish(const T *sums, int rows, int vectors, T *gate, long p, long q, long s, long j) {
-        const int W = S::W;
-        if constexpr (KIND == PLAIN) {
-            for (int r = 0; r < rows; r++)
-                for (int v = 0; v < vectors; v++, sums += W)
-                    activate_plain(load<S>(sums), p, q * S::GATE_VECTORS + v, s, j + r);
-        } else if (KIND == LSTM && vectors < S::LANES && q == 0) {
-            for (int r = 0; r < rows; r++) std::memcpy(gate + r * S::PITCH, sums + r * vectors * W, vectors * W * sizeof(T));
-        } else {
-            Half half[KIND == GRU ? S::GRU_ROWS : S::GATE_ROWS];
-            for (int r = 0; r < rows; r++, sums += vectors * W) {
-                T *to = gate + r * S::PITCH;
-                if constexpr (KIND == GRU) {
-                    half[r] = begin_gru(load<S>(sums), load<S>(sums + W), load<S>(sums + 2 * W), to);
-                } else {
-                    // a strip of two vectors has g and o; i and f have waited in the buffer
-                    const T *first = vectors == S::LANES ? sums : to, *last = vectors == S::LANES ? sums + 2 * W : sums;
-                    half[r] = begin_lstm(load<S>(first), load<S>(first + W), load<S>(last), load<S>(last + W), to, p, s, j + r);
-                }
-            }
-            for (int r = 0; r < rows; r++) end<KIND>(half[r], gate + r * S::PITCH, p, s, j + r);
-        }
-    }
-
     template <Kind KIND> void step_unpacked(long p, long s, long first) {
+        constexpr int ROWS = S::GRU_ROWS;
         const long alive = layer.alive[s];
         T *gate = gate_row(p, layer.before[s], first);
-        if (KIND == GRU)
-            for (long j = 0; j < alive; j++)
-                std::memcpy(gate + j * S::PITCH + 3 * S::W, hidden_bias + p * S::W, S::W * sizeof(T));
+        start_hidden<KIND>(gate, p, 0, alive);
         add_unpacked(p, layer.hidden_lanes, false, (const T *)weights.h2h_weight, layer.R, alive, gate,
                      [&](long j) { return previous_row(s, j); });
-        for (long j = 0; j < alive; j++, gate += S::PITCH) {
-            if constexpr (KIND == PLAIN)
-                for (long v = 0; v < layer.lanes_of(p); v++) activate_plain(load<S>(gate + v * S::W), p, v, s, j);
-            else if constexpr (KIND == LSTM)
-                end<KIND>(begin_lstm(load<S>(gate), load<S>(gate + S::W), load<S>(gate + 2 * S::W),
-                                     load<S>(gate + 3 * S::W), gate, p, s, j),
-                          gate, p, s, j);
-            else
-                end<KIND>(begin_gru(load<S>(gate + S::W), load<S>(gate + 2 * S::W), load<S>(gate + 3 * S::W), gate), gate, p,
-                          s, j);
+        for (long j = 0; j < alive; j += ROWS) finish<KIND>(gate, p, s, j, (int)least(ROWS, alive - j));
+    }
+
+    // A GRU's hidden part of n stands apart from the input's, which has its own bias already.
+    template <Kind KIND> RENNET_INLINE void start_hidden(T *gate, long p, long j0, long j1) {
+        if (KIND == GRU)
+            for (long j = j0; j < j1; j++)
+                std::memcpy(gate + j * S::PITCH + 3 * S::W, hidden_bias + p * S::W, S::W * sizeof(T));
+    }
+
+    // What a panel's sums become. In two passes, since what is squashed twice is a chain too long to overlap with the next
+    // row's.
+    template <Kind KIND> __attribute__((noinline)) void finish(T *gate, long p, long s, long j, int rows) {
+        gate += j * S::PITCH;
+        if constexpr (KIND == PLAIN) {
+            for (int r = 0; r < rows; r++)
+                for (long v = 0; v < layer.lanes_of(p); v++)
+                    activate_plain(load<S>(gate + r * S::PITCH + v * S::W), p, v, s, j + r);
+        } else {
+            Half half[S::GATE_ROWS < S::GRU_ROWS ? S::GRU_ROWS : S::GATE_ROWS];
+            for (int r = 0; r < rows; r++) {
+                T *sums = gate + r * S::PITCH;
+                if constexpr (KIND == LSTM)
+                    half[r] = begin_lstm(load<S>(sums), load<S>(sums + S::W), load<S>(sums + 2 * S::W),
+                                         load<S>(sums + 3 * S::W), sums, p, s, j + r);
+                else
+                    half[r] = begin_gru(load<S>(sums + S::W), load<S>(sums + 2 * S::W), load<S>(sums + 3 * S::W), sums);
+            }
+            for (int r = 0; r < rows; r++) end<KIND>(half[r], gate + r * S::PITCH, p, s, j + r);
         }
     }
 
@@ -474,12 +440,11 @@ template <class S> struct ForwardWay {
                     constexpr int M = decltype(rows)::value;
                     Pointers<S, M> left;
                     for (int r = 0; r < M; r++) left.row[r] = hidden_row(s, j + r);
-                    Tile<S, M, N> tile;
-                    tile.clear();
-                    multiply(tile, left, strips.strip(project_packed, q, H), H);
+                    alignas(64) T sums[M * N * S::W] = {};
+                    multiply_into<S, M, N>(sums, N * S::W, left, strips.strip(project_packed, q, H), H);
                     for (int r = 0; r < M; r++)
                         for (int v = 0; v < N; v++)
-                            put_state(tile.at[r][v], first + v * S::W, layer.R - first - v * S::W, s, j + r);
+                            put_state(load<S>(sums + (r * N + v) * S::W), first + v * S::W, layer.R - first - v * S::W, s, j + r);
                 });
             });
         }
@@ -511,15 +476,13 @@ template <class S> struct ForwardWay {
             while (end < layer.T_ && layer.alive[end] && layer.before[end] + layer.alive[end] - first <= chunk) end++;
             project_input(team, first, layer.before[end - 1] + layer.alive[end - 1]);
             team.wait();
-            const bool alone = by_rows(team);
             for (; s < end; s++) {
                 step<KIND>(team, s, first);
-                if (!alone) team.wait();
+                team.wait();
                 if (!layer.projects()) continue;
                 project(team, s);
                 team.wait();
             }
-            if (alone) team.wait();
         }
         finals(team);
     }

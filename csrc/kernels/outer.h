@@ -81,15 +81,9 @@ template <class S> struct Outer {
                         with_constant<S::OUTER_ROWS>(least(S::OUTER_ROWS, units - u), [&](auto rows) {
                             constexpr int M = decltype(rows)::value;
                             T *known = sums + (v * S::W + u) * N * S::W;
-                            Tile<S, M, N> tile;
-                            if (k == 0)
-                                tile.clear();
-                            else
-                                for (int r = 0; r < M; r++)
-                                    for (int w = 0; w < N; w++) tile.at[r][w] = load<S>(known + (r * N + w) * S::W);
-                            multiply(tile, AcrossPanel<S>{left + k * S::PITCH + (offset + v) * S::W + u},
-                                     right + k * N * S::W, terms);
-                            spill(tile, known);
+                            if (k == 0) std::memset(known, 0, M * N * S::W * sizeof(T));
+                            AcrossPanel<S> across{left + k * S::PITCH + (offset + v) * S::W + u};
+                            multiply_into<S, M, N>(known, N * S::W, across, right + k * N * S::W, terms);
                         });
                 }
             }

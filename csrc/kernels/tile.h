@@ -29,21 +29,20 @@ template <int MOST, bool ALWAYS, class F> RENNET_INLINE void with_most(long n, F
 template <class S, int R, int N> struct Tile {
     typename S::V at[R][N];
 
-    RENNET_INLINE void clear() {
+    RENNET_INLINE void read(const typename S::T *from, long pitch) {
 #pragma GCC unroll 8
         for (int r = 0; r < R; r++)
 #pragma GCC unroll 4
-            for (int v = 0; v < N; v++) at[r][v] = typename S::V{};
+            for (int v = 0; v < N; v++) at[r][v] = load<S>(from + r * pitch + v * S::W);
+    }
+
+    RENNET_INLINE void write(typename S::T *to, long pitch) const {
+#pragma GCC unroll 8
+        for (int r = 0; r < R; r++)
+#pragma GCC unroll 4
+            for (int v = 0; v < N; v++) store<S>(to + r * pitch + v * S::W, at[r][v]);
     }
 };
-
-// A finished tile in memory, [R][N * W]: what is done to it number by number is then compiled once, not for each size of tile.
-template <class S, int R, int N> RENNET_INLINE void spill(const Tile<S, R, N> &tile, typename S::T *to) {
-#pragma GCC unroll 8
-    for (int r = 0; r < R; r++)
-#pragma GCC unroll 4
-        for (int v = 0; v < N; v++) store<S>(to + (r * N + v) * S::W, tile.at[r][v]);
-}
 
 // Where a tile's left factors stand: at(row, term).
 template <class S, int R> struct Pointers {  // a pointer for each row
@@ -86,21 +85,28 @@ RENNET_INLINE void multiply(Tile<S, R, N> &tile, const Left &left, const typenam
     }
 }
 
-// sums [R][N * W] += the same over several panels, `step` numbers apart, of `terms` terms each, the last of `last`. Not
-// inlined: among other code the compiler no longer keeps the tile in registers.
+// The same for sums in memory, rows `pitch` numbers apart. Not inlined: among other code the compiler no longer keeps the
+// tile in registers.
+template <class S, int R, int N, class Left>
+__attribute__((noinline)) void multiply_into(typename S::T *sums, long pitch, const Left &left, const typename S::T *right,
+                                             long terms) {
+    Tile<S, R, N> tile;
+    tile.read(sums, pitch);
+    multiply(tile, left, right, terms);
+    tile.write(sums, pitch);
+}
+
+// sums [R][N * W] += the same over several panels, `step` numbers apart, of `terms` terms each, the last of `last`.
 template <class S, int R, int N>
 __attribute__((noinline)) void multiply_panels(typename S::T *sums, const typename S::T *left, long step,
                                                const typename S::T *right, long panels, long terms, long last) {
     Tile<S, R, N> tile;
-#pragma GCC unroll 8
-    for (int r = 0; r < R; r++)
-#pragma GCC unroll 4
-        for (int v = 0; v < N; v++) tile.at[r][v] = load<S>(sums + (r * N + v) * S::W);
+    tile.read(sums, N * S::W);
     for (; panels > 0; panels--, left += step, right += terms * N * S::W) {
         if (panels > 1) foresee<S>(left + step, R, S::PITCH, S::PITCH * sizeof(typename S::T));
         multiply(tile, InPanel<S>{left}, right, panels > 1 ? terms : last);
     }
-    spill(tile, sums);
+    tile.write(sums, N * S::W);
 }
 
 // sums[r][c] = the product of row a[r] with row w[c], both contiguous: for matrices that are not worth packing.
