@@ -17,11 +17,11 @@ from torch import Tensor
 import torch_rnn
 from rennet._kernels import cpu, native_library
 from rennet._kernels.cpu import Native, instruction_set, instruction_sets
-from rennet._kernels.interface import Clip
+from rennet._kernels.interface import Clip, Inputs, Masks
 from rennet._kernels.reference import Reference
 from rennet._recurrence.layout import Layout
 from rennet._recurrence.modes import MODES
-from rennet.base import ArgumentError
+from rennet.base import ArgumentError, MXNetError, ShapeError
 
 from .layers import inputs_of, layer, leaves_of, problem_of
 
@@ -356,3 +356,56 @@ def test_a_library_that_is_not_there_or_not_ours(monkeypatch: pytest.MonkeyPatch
     monkeypatch.undo()
     monkeypatch.setattr(native_library, "INTERFACE", 99)
     assert "another version of rennet" in str(Native().missing())
+
+
+def misfits(inputs: Inputs) -> list[tuple[str, type[MXNetError], Inputs]]:
+    """Inputs in which one thing does not fit, and what the message says of it."""
+    (weights,), (hidden, cell) = inputs.weights, inputs.states
+
+    def bad(name: str, tensor: Tensor) -> Inputs:
+        return inputs._replace(weights=[weights._replace(**{name: tensor})])
+
+    return [
+        ("data: expected shape", ShapeError, inputs._replace(data=inputs.data[:, :, :2])),
+        ("data: expected torch.float64", ArgumentError, inputs._replace(data=inputs.data.float())),
+        ("state: expected shape", ShapeError, inputs._replace(states=[hidden[:, :1], cell])),
+        ("state: expected torch.float64", ArgumentError, inputs._replace(states=[hidden.float(), cell])),
+        ("state_cell: expected shape", ShapeError, inputs._replace(states=[hidden, cell[:, :, :2]])),
+        ("i2h_weight: expected shape", ShapeError, bad("i2h_weight", weights.i2h_weight[:, :1])),
+        ("i2h_weight: .* on meta", ArgumentError, bad("i2h_weight", weights.i2h_weight.to("meta"))),
+        ("h2h_weight: expected torch.float64", ArgumentError, bad("h2h_weight", weights.h2h_weight.float())),
+        ("i2h_bias: expected shape", ShapeError, bad("i2h_bias", weights.i2h_bias[1:])),
+        ("h2h_bias: expected torch.float64", ArgumentError, bad("h2h_bias", weights.h2h_bias.float())),
+        ("lengths: expected shape", ShapeError, inputs._replace(lengths=torch.tensor([1]))),
+        ("lengths: expected torch.int64", ArgumentError, inputs._replace(lengths=torch.tensor([1, 2]).int())),
+    ]
+
+
+@pytest.mark.parametrize("place", range(12))
+def test_nothing_is_read_that_is_not_as_the_problem_says(place: int) -> None:
+    """The kernels are handed addresses: a caller that did not look must not reach them."""
+    layout = Layout("lstm", 4)
+    inputs = inputs_of(layout, [leaf.detach() for leaf in leaves_of(torch_rnn.draw(layout, 3, 2, 5, seed=0))])
+    text, error, wrong = misfits(inputs)[place]
+    problem = problem_of(layout, inputs)._replace(has_lengths=wrong.lengths is not None)
+    heads = [torch.ones(3, 2, 4, dtype=torch.float64), *inputs.states]
+    for compute in (
+        lambda: Native().run(problem._replace(needs_grad=False), wrong),
+        lambda: Native().run(problem, wrong._replace(data=wrong.data.requires_grad_())),
+        lambda: Native().gradients(problem, wrong, heads, [True] * 7),
+    ):
+        with pytest.raises(error, match=text):
+            compute()
+
+
+def test_masks_gradients_and_how_many_there_are_is_looked_at_too() -> None:
+    layout = Layout("gru", 4)
+    inputs = inputs_of(layout, [leaf.detach() for leaf in leaves_of(torch_rnn.draw(layout, 3, 2, 5, seed=0))])
+    problem = problem_of(layout, inputs)
+    with pytest.raises(ArgumentError, match="expected 6 tensors, got 5"):
+        Native().run(problem._replace(needs_grad=False), inputs._replace(states=[]))
+    with pytest.raises(ShapeError, match="gradient of a result: expected shape"):
+        Native().gradients(problem, inputs, [torch.ones(3, 2, 3, dtype=torch.float64), *inputs.states], [True] * 6)
+    masked = inputs._replace(masks=Masks(drop_hidden=torch.ones(1, 2, 3, dtype=torch.float64)))
+    with pytest.raises(ShapeError, match=r"drop_hidden: expected shape \(1, 2, 4\)"):
+        Native().run(problem_of(layout, masked)._replace(needs_grad=False), masked)

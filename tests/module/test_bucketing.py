@@ -297,6 +297,51 @@ def test_one_bucket_s_results_at_a_time() -> None:
     module.switch_bucket(DEFAULT, None)
     with pytest.raises(MXNetError, match="there are none yet; call forward first"):
         module.get_outputs()
+    metric = mx.metric.Perplexity(PADDING)
+    with pytest.raises(MXNetError, match="update_metric: there are no outputs yet; call forward first"):
+        module.update_metric(metric, largest.label)
+    assert metric.num_inst == 0
+
+
+SWITCHING = """
+def sym_gen(key):
+    data = mx.sym.Reshape(mx.sym.Variable("data"), shape=(-1, 2))
+    scores = mx.sym.FullyConnected(data, num_hidden=3, name="fc")
+    label = mx.sym.Reshape(mx.sym.Variable("label"), shape=(-1,))
+    return mx.sym.SoftmaxOutput(scores, label, name="softmax"), ["data"], ["label"]
+
+def described(key):
+    return [("data", (2, 2 * key))], [("label", (2, key))]
+
+def batch(key):
+    data = mx.nd.array(np.sin(np.arange(4 * key)).reshape(2, 2 * key))
+    data, label = [data], [mx.nd.array(np.arange(2 * key).reshape(2, key) % 3)]
+    return mx.io.DataBatch(data, label, bucket_key=key, provide_data=described(key)[0], provide_label=described(key)[1])
+
+module = mx.mod.BucketingModule(sym_gen, 3, **how)
+module.bind(*described(3))
+module.init_params()
+module.set_params({"fc_weight": mx.nd.array([[1, 2], [3, -1], [0, 1]]), "fc_bias": mx.nd.ones((3,))}, {})
+module.init_optimizer(optimizer="sgd", optimizer_params={"learning_rate": 0.5})
+found = []
+for key, other in ((2, 3), (1, 2), (3, 1)):
+    module.forward(batch(key), is_train=True)
+    module.switch_bucket(other, *described(other))
+    module.switch_bucket(key, *described(key))
+    found += [each.asnumpy() for each in module.get_outputs()]
+    metric = mx.metric.Perplexity(None)
+    module.update_metric(metric, batch(key).label)
+    module.backward()
+    module.update()
+    found += [np.array(metric.get()[1]), module.get_params()[0]["fc_weight"].asnumpy()]
+"""
+
+
+@pytest.mark.parametrize("budget", [100_000, 1])
+def test_results_outlive_a_switch_to_another_bucket_and_back(oracle: Oracle, budget: int) -> None:
+    ours = run_here(SWITCHING, ["found"], {"how": {"max_bound_nodes": budget}})["found"]
+    theirs = oracle.build(SWITCHING, ["found"], {"how": {}})["found"]
+    assert_all_close(ours, theirs, 1e-5, "outputs, perplexity and weights")
 
 
 def test_a_reshaped_bucket_lets_its_executor_go() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import rennet as mx
 from rennet._kernels.door import pinned
@@ -139,11 +141,72 @@ def test_a_pinned_backend_computes_steps_too(backend: str) -> None:
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
-def test_what_does_not_fit_is_told_by_the_operators_of_the_step() -> None:
-    cell = GLUON["gru"](5, input_size=4)
+@pytest.mark.parametrize("hybrid", [False, True])
+@pytest.mark.parametrize("recording", [False, True])
+@pytest.mark.parametrize("width", [1, 2, 5, 500_000])
+@pytest.mark.parametrize("kind", GLUON)
+def test_inputs_of_another_width_are_refused(kind: str, width: int, recording: bool, hybrid: bool) -> None:
+    cell = GLUON[kind](4, input_size=3)
     cell.initialize()
-    with pytest.raises(mx.MXNetError, match="FullyConnected"):
-        cell(mx.nd.ones((2, 4)), [mx.nd.ones((2, 6))])
+    cell.hybridize(hybrid)
+    states = cell.begin_state(batch_size=2)
+    cell(mx.nd.ones((2, 3)), states)
+    text = rf"{type(cell).__name__}: inputs: expected shape \(N, 3\) .* got \(2, {width}\)"
+    with mx.autograd.record(recording), pytest.raises(mx.base.ShapeError, match=text):
+        cell(mx.nd.ones((2, width)), states)
+
+
+@pytest.mark.parametrize("hybrid", [False, True])
+@pytest.mark.parametrize("recording", [False, True])
+@pytest.mark.parametrize("kind", GLUON)
+def test_element_types_that_differ_are_refused(kind: str, recording: bool, hybrid: bool) -> None:
+    cell = GLUON[kind](4, input_size=3)
+    cell.initialize()
+    cell.hybridize(hybrid)
+    single, double = ([mx.nd.zeros((2, 4), dtype=each) for _ in cell.state_info()] for each in ("float32", "float64"))
+    x = mx.nd.ones((2, 3))
+    owner, last = type(cell).__name__, len(single) - 1
+    with mx.autograd.record(recording):
+        with pytest.raises(mx.base.ArgumentError, match=f"({owner}|t0_out): i2h_weight: expected torch.float64"):
+            cell(x.astype("float64"), double)
+        with pytest.raises(mx.base.ArgumentError, match=rf"{owner}: states\[0\]: expected torch.float64"):
+            cell(x.astype("float64"), single)
+        with pytest.raises(mx.base.ArgumentError, match=rf"{owner}: states\[{last}\]: expected torch.float32"):
+            cell(x, [*single[:-1], *double[-1:]])
+        cell(x, single)
+
+
+@pytest.mark.parametrize("hybrid", [False, True])
+@pytest.mark.parametrize("shape", [(1, 4), (3, 4), (2, 1), (4,)])
+@pytest.mark.parametrize("kind", [*GLUON, "sigmoid"])
+def test_states_of_another_shape_are_refused(kind: str, shape: tuple[int, ...], hybrid: bool) -> None:
+    """Those of one sequence are not used for all of them; nor are they before the parameters have shapes."""
+    cell = mx.gluon.rnn.LSTMCell(4, activation="sigmoid") if kind == "sigmoid" else GLUON[kind](4)
+    cell.initialize()
+    cell.hybridize(hybrid)
+    for place in range(len(cell.state_info())):
+        states = cell.begin_state(batch_size=2)
+        states[place] = mx.nd.zeros(shape)
+        text = rf"{type(cell).__name__}: states\[{place}\]: expected shape \(2, 4\) .* got {re.escape(str(shape))}"
+        with pytest.raises(mx.base.ShapeError, match=text):
+            cell(mx.nd.ones((2, 3)), states)
+
+
+@pytest.mark.parametrize("rows", ROWS)
+def test_arrays_that_are_bound_must_have_one_type(rows: int) -> None:
+    net = decoder(CELLS["lstm"](), steps=1)
+    executor = net.simple_bind(mx.cpu(), x=(rows, 3), type_dict={"x": "float64"})
+    for is_train in (False, True):
+        with pytest.raises(mx.base.ArgumentError, match=r"t0_out: h2h_weight: expected torch\.float64"):
+            executor.forward(is_train)
+
+
+def test_under_autocast_types_may_differ() -> None:
+    cell = GLUON["lstm"](4, input_size=3)
+    cell.initialize()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        output, _ = cell(mx.nd.ones((2, 3), dtype="bfloat16"), cell.begin_state(batch_size=2))
+    assert output.shape == (2, 4)
 
 
 def test_bodies_of_loops_are_fused_only_where_fusing_is_on() -> None:

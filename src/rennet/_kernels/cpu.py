@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 from torch._C._functorch import is_batchedtensor, is_legacy_batchedtensor
 
+from .._recurrence.modes import MODES
 from .._reused import reused
-from ..base import one_of
+from ..base import ArgumentError, ShapeError, one_of
 from .interface import Inputs, Masks, Problem, Results, Weights
 from .native_library import Library, Sizes, load
 from .reference import Reference
@@ -79,15 +80,17 @@ class Native:
             return Reference().run(problem, inputs)
         if problem.needs_grad:
             return list(_Recorded.apply(problem, inputs.lengths, inputs.masks, *inputs.tensors()))[: _shown(problem)]
-        return _forward(problem, _readable(inputs), None)[: _shown(problem)]
+        return _forward(problem, _readable(problem, inputs), None)[: _shown(problem)]
 
     def gradients(
         self, problem: Problem, inputs: Inputs, heads: Sequence[Tensor], wanted: Sequence[bool]
     ) -> list[Tensor | None]:
         """See `Backend.gradients`."""
-        inputs = _readable(inputs)
+        inputs = _readable(problem, inputs)
         record = _record(problem, inputs)
         results = _forward(problem, inputs, record)
+        for head, result in zip(heads, results, strict=False):
+            _expect([head], [tuple(result.shape)], problem.dtype, lambda _: "gradient of a result")
         return _backward(problem, inputs, results, record, heads, wanted)
 
 
@@ -97,7 +100,7 @@ class _Recorded(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, problem: Problem, lengths: Tensor | None, masks: Masks, *tensors: Tensor) -> Any:
         ctx.set_materialize_grads(False)
-        inputs = _readable(problem.inputs(tensors, lengths, masks))
+        inputs = _readable(problem, problem.inputs(tensors, lengths, masks))
         record = _record(problem, inputs)
         results = _forward(problem, inputs, record)
         ctx.problem, ctx.used = problem, False
@@ -115,7 +118,7 @@ class _Recorded(torch.autograd.Function):
         if torch.is_grad_enabled() or _mapped_over(heads):
             # the gradients are themselves to be differentiated, or mapped over
             return None, None, None, *_differentiable(problem, inputs, heads[: _shown(problem)], wanted)
-        inputs = _readable(inputs)
+        inputs = _readable(problem, inputs)
         if ctx.used:
             # the recording was kept for another time, but what it held was used up
             results = _forward(problem, inputs, record)
@@ -167,12 +170,64 @@ def _library() -> Library:
     return library
 
 
-def _readable(inputs: Inputs) -> Inputs:
+def _readable(problem: Problem, inputs: Inputs) -> Inputs:
     """The inputs without gaps, as the kernels read them."""
+    _expect_all(problem, inputs)
     weights = [Weights(*(part.contiguous() for part in each.present())) for each in inputs.weights]
     lengths = None if inputs.lengths is None else inputs.lengths.contiguous()
     masks = Masks(*(None if mask is None else mask.contiguous() for mask in inputs.masks))
     return Inputs(inputs.data.contiguous(), weights, [state.contiguous() for state in inputs.states], lengths, masks)
+
+
+# the kernels are given addresses and believe what the problem says, so whatever a caller has seen to is seen to again
+
+
+def _expect_all(problem: Problem, inputs: Inputs) -> None:
+    """Refuse what is not as large, not of the type or not where the problem says."""
+    tensors = inputs.tensors()
+    _expect(tensors, _shapes(*problem[:7]), problem.dtype, lambda place: _names(problem)[place])
+    if inputs.lengths is not None:
+        _expect([inputs.lengths], [(problem.batch,)], torch.int64, lambda _: "lengths")
+    if problem.masks:
+        steps, batch, ways, output = problem.steps, problem.batch, problem.directions, problem.output_size
+        keep = (steps, batch, ways * output), (steps, batch, ways * problem.hidden_size)
+        given = zip(Masks._fields, inputs.masks, (*keep, (ways, batch, output)), strict=True)
+        names, masks, shapes = zip(*(each for each in given if each[1] is not None), strict=True)
+        _expect(masks, list(shapes), problem.dtype, lambda place: names[place])
+
+
+@functools.lru_cache(maxsize=256)
+def _shapes(
+    mode: str, directions: int, steps: int, batch: int, input_size: int, hidden_size: int, projection_size: int | None
+) -> list[tuple[int, ...]]:
+    """Those of `Inputs.tensors`."""
+    recurrence, output = MODES[mode], projection_size or hidden_size
+    rows = recurrence.num_gates * hidden_size
+    states = [(directions, batch, width) for width in (output, hidden_size)[: recurrence.states]]
+    way = [(rows, input_size), (rows, output), (rows,), (rows,), *([(output, hidden_size)] if projection_size else [])]
+    return [(steps, batch, input_size), *states, *way * directions]
+
+
+def _names(problem: Problem) -> list[str]:
+    """What `Inputs.tensors` are called."""
+    weights = Weights._fields if problem.projection_size else Weights._fields[:-1]
+    return ["data", *("state", "state_cell")[: problem.recurrence.states], *weights * problem.directions]
+
+
+def _expect(
+    tensors: Sequence[Tensor], shapes: list[tuple[int, ...]], dtype: torch.dtype, name: Callable[[int], str]
+) -> None:
+    if [tensor.shape for tensor in tensors] != shapes:
+        if len(tensors) != len(shapes):
+            raise ArgumentError(f"native kernels: expected {len(shapes)} tensors, got {len(tensors)}")
+        for place, (tensor, shape) in enumerate(zip(tensors, shapes, strict=True)):
+            if tensor.shape != shape:
+                raise ShapeError(f"native kernels: {name(place)}: expected shape {shape}, got {tuple(tensor.shape)}")
+    for place, tensor in enumerate(tensors):
+        if tensor.dtype is not dtype or not tensor.is_cpu:
+            raise ArgumentError(
+                f"native kernels: {name(place)}: expected {dtype} on cpu, got {tensor.dtype} on {tensor.device}"
+            )
 
 
 def _hands_on(problem: Problem) -> bool:

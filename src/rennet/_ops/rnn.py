@@ -282,14 +282,16 @@ def _states_of(attrs: Mapping[str, Any]) -> Sequence[str]:
 
 
 @operator("_rnn_step", outputs=_states_of, ours=True)
-def rnn_step(*parts: Tensor, mode: Literal["rnn_relu", "rnn_tanh", "lstm", "gru"]) -> Tensor | tuple[Tensor, ...]:
+def rnn_step(
+    *parts: Tensor, mode: Literal["rnn_relu", "rnn_tanh", "lstm", "gru"], owner: str = "step"
+) -> Tensor | tuple[Tensor, ...]:
     """One step of a recurrence: the output ``(N, H)`` and, of an LSTM, the cell state ``(N, H)``.
 
     `parts` are the data ``(N, I)``, the states ``(N, H)``, both matrices and both biases, in the order of
-    `rennet._recurrence.layout`; whoever makes such a node has seen that they fit. Graphs that are to be saved do not
-    have it: MXNet knows no such operator.
+    `rennet._recurrence.layout`. Messages begin with `owner`: the cell, or a node of the step that stood in the graph.
+    Graphs that are to be saved do not have this operator: MXNet knows no such one.
     """
     data, *rest = parts
     count = MODES[mode].states
-    after = run_step(mode, data, rest[:count], Weights(*rest[count:]))
+    after = run_step(mode, data, rest[:count], Weights(*rest[count:]), owner)
     return after[0] if count == 1 else tuple(after)

@@ -45,6 +45,6 @@ def _fuse(step: Step, begin: Sequence[Entry], sequences: Sequences) -> None:
     biases = [way.bias for way in ways if way.bias is not None]
     inputs = [step.i2h.data, *begin, *(way.weight for way in ways), *biases]
     name = step.outputs[0][0].name
-    node, _ = apply("_rnn_step", inputs, f"{name}_step", mode=step.mode.name, num_args=str(len(inputs)))
+    node, _ = apply("_rnn_step", inputs, f"{name}_step", mode=step.mode.name, num_args=str(len(inputs)), owner=name)
     for place, state in enumerate(step.outputs):
         sequences.instead[key_of(state)] = node, place

@@ -26,7 +26,7 @@ class BucketingModule(BaseModule):
     """A module whose graph depends on the batch, by its `bucket_key`.
 
     Every bucket's graph uses the same parameter and gradient arrays, and the same arrays for states of the same shape.
-    Outputs are those of the current bucket; they are let go of when another one becomes it.
+    Outputs are those of the current bucket; they are let go of when another one runs.
     A bucket may have parameters of its own: they get their values when it is first bound. Bound graphs are kept for the
     next batch of their length; beyond `max_bound_nodes` the one not used for longest is dropped, and made again when it
     is needed.
@@ -77,6 +77,8 @@ class BucketingModule(BaseModule):
         """How large the graph of each bucket is that has been bound, even if it has been dropped since."""
         self._curr_module: Module | None = None
         self._curr_bucket_key: Any = None
+        self._ran: Module | None = None
+        """The module of the bucket that ran last, and that has results."""
         self._grad_req: Any = "write"
         self._initializer: Any = INITIALIZER
         self._waiting: tuple[Params, Params] = {}, {}
@@ -167,12 +169,19 @@ class BucketingModule(BaseModule):
         module = self._bound_module(self._default_bucket_key, data_shapes, label_shapes, before)
         self._buckets = OrderedDict({self._default_bucket_key: module})
         self._curr_module, self._curr_bucket_key = module, self._default_bucket_key
+        self._ran = None
         self.binded = True
 
     def switch_bucket(
         self, bucket_key: Any, data_shapes: Sequence[Any] | None, label_shapes: Sequence[Any] | None = None
     ) -> None:
         """Make `bucket_key`'s graph the current one, binding it if it is not."""
+        self._switch(bucket_key, data_shapes, label_shapes)
+        self._drop_unused()
+
+    def _switch(
+        self, bucket_key: Any, data_shapes: Sequence[Any] | None, label_shapes: Sequence[Any] | None = None
+    ) -> None:
         if not self.binded:
             raise MXNetError("switch_bucket: bind the module first")
         if bucket_key not in self._buckets:
@@ -181,10 +190,7 @@ class BucketingModule(BaseModule):
         module = self._buckets[bucket_key]
         if self._curr_module is not None and module is not self._curr_module:
             module.share_states(self._curr_module)
-            # results and what was recorded are as large as the bucket: one bucket's at a time
-            self._curr_module.forget_results()
         self._curr_module, self._curr_bucket_key = module, bucket_key
-        self._drop_unused()
 
     def _bound_module(
         self, key: Any, data_shapes: Sequence[Any], label_shapes: Sequence[Any] | None, shared: Module | None
@@ -212,10 +218,10 @@ class BucketingModule(BaseModule):
 
     def _drop_unused(self, *kept: Any) -> None:
         kept = (self._default_bucket_key, self._curr_bucket_key, *kept)
-        for key in list(self._buckets):
+        for key, module in list(self._buckets.items()):
             if sum(self._nodes[each] for each in self._buckets) <= self._max_bound_nodes:
                 return
-            if key not in kept:
+            if key not in kept and module is not self._ran:
                 del self._buckets[key]
 
     # parameters and optimizer
@@ -313,7 +319,12 @@ class BucketingModule(BaseModule):
 
     def forward(self, data_batch: DataBatch, is_train: bool | None = None) -> None:
         """Run the graph of the batch's bucket."""
-        self.switch_bucket(*self._bucket_of(data_batch))
+        self._switch(*self._bucket_of(data_batch))
+        if self._ran is not None and self._ran is not self._current:
+            # results and what was recorded are as large as the bucket: one bucket's at a time
+            self._ran.forget_results()
+        self._ran = self._current
+        self._drop_unused()
         self._current.forward(data_batch, self.for_training if is_train is None else is_train)
 
     def backward(self, out_grads: NDArray | Sequence[NDArray] | None = None) -> None:

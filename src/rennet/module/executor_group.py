@@ -165,13 +165,16 @@ class DataParallelExecutorGroup:
 
     def outputs(self, merge: bool) -> list[Any]:
         """The outputs; joined over the devices, or a list for each."""
-        if not all(executor.has_run for executor in self.execs):
-            raise MXNetError("get_outputs: there are none yet; call forward first")
+        self._expect_results("get_outputs: there are none yet")
         by_output = zip(*(executor.outputs for executor in self.execs), strict=True)
         return [
             joined(parts, axis) if merge else list(parts)
             for parts, axis in zip(by_output, self._output_axes, strict=True)
         ]
+
+    def _expect_results(self, lacking: str) -> None:
+        if not all(executor.has_run for executor in self.execs):
+            raise MXNetError(f"{lacking}; call forward first")
 
     def outputs_of_first(self, count: int) -> list[NDArray]:
         """The outputs for the first `count` examples of the batch, without those that fill it up."""
@@ -203,6 +206,7 @@ class DataParallelExecutorGroup:
         told = getattr(eval_metric, "update_dict", None)
         expect_call("update_metric: eval_metric.update_dict", told, "mx.metric.create(name) makes a metric")
         expect("update_metric: labels", labels, list | tuple, "a list of NDArrays")
+        self._expect_results("update_metric: there are no outputs yet")
         names = self.symbol.list_outputs()
         for place, (executor, rows) in enumerate(zip(self.execs, self.slices, strict=True)):
             if pre_sliced:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gluon.both import assert_same_block
+from gluon.script import assert_same
 from oracle.client import Oracle
 from same_script import run_here
 
@@ -152,3 +153,28 @@ found = [repr(with_scope), [cell.prefix for cell in with_scope._children.values(
          with_scope.state_info(5), sorted(with_scope._collect_params_with_prefix())]
 """
     assert run_here(source, ["found"]) == oracle.build(source, ["found"])
+
+
+REFUSED = """
+cell = gluon.rnn.%s(4, input_size=3)
+cell.initialize()
+if hybrid:
+    cell.hybridize()
+
+
+def step(width, shape, data="float32", states="float32"):
+    given = [nd.zeros(shape, dtype=states) for _ in cell.state_info()]
+    return cell(nd.ones((2, width), dtype=data), given)[0].asnumpy()
+
+
+for given in ((3, (2, 4)), (2, (2, 4)), (5, (2, 4)), (3, (1, 4)), (3, (3, 4)), (3, (2, 1)),
+              (3, (2, 4), "float64"), (3, (2, 4), "float32", "float64"), (3, (2, 4), "float64", "float64")):
+    note(str(given), fails(step, *given))
+"""
+
+
+@pytest.mark.parametrize("hybrid", [False, True])
+@pytest.mark.parametrize("kind", ["RNNCell", "LSTMCell", "GRUCell"])
+def test_what_a_step_refuses(oracle: Oracle, kind: str, hybrid: bool) -> None:
+    report = assert_same(oracle, REFUSED % kind, hybrid=hybrid)
+    assert list(report.values()) == [False] + 8 * [True]

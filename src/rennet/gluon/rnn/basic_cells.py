@@ -9,6 +9,7 @@ from typing import Any
 from ..._cells.dense import dense_step
 from ..._cells.gated import CellWeights, activate
 from ..._cells.states import expect_states
+from ..._kernels.step import expect_states_like
 from ..._ops.catalogue import OPERATORS
 from ..._recurrence.modes import MODES
 from ..._state import flags
@@ -80,31 +81,36 @@ class DenseCell(HybridRecurrentCell):
 
     def _fused_mode(self) -> str | None:
         """The mode of the fused operator that does what the cell does; None if it does something else."""
+        return self._mode_by_activation() if self._is_plain() else None
+
+    def _is_plain(self) -> bool:
+        """Is no part of a step a user's."""
         plain, kind = (RNNCell, LSTMCell, GRUCell), type(self)
         is_plain = kind in plain or any(
             all(getattr(kind, name) is getattr(each, name) for name in _STEP) for each in plain
         )
-        return self._mode_by_activation() if is_plain and self.__dict__.keys().isdisjoint(_STEP) else None
+        return is_plain and self.__dict__.keys().isdisjoint(_STEP)
 
     def _mode_by_activation(self) -> str | None:
         return self._mode.name
 
     def forward(self, inputs: Any, states: Any) -> tuple[Any, list[Any]]:
         """One step; see `RecurrentCell.forward`. Arrays go to the kernels' step, unless somebody watches the graph."""
-        if (
-            isinstance(inputs, NDArray)
-            and flags.fusing
-            and self._op_hook is None
-            and (self._traces or not self._active)
-        ):
-            mode, given = self._fused_mode(), listed(states)
-            if mode is not None and _fits(inputs, given, self._hidden_size, self._mode.states):
-                self._counter += 1
-                parts = self._parameters_for(inputs._ctx, inputs, given)
-                weights = [parts[name] for name in ("i2h_weight", "h2h_weight", "i2h_bias", "h2h_bias")]
-                after = invoke(_RNN_STEP, [inputs, *given, *weights], {"mode": mode, "num_args": 5 + len(given)})
-                return after[0], after
-        return super().forward(inputs, states)
+        given = listed(states)
+        are_arrays = isinstance(inputs, NDArray) and all(isinstance(each, NDArray) for each in given)
+        if not are_arrays or len(given) != self._mode.states or not self._is_plain():
+            return super().forward(inputs, states)
+        mode, owner = self._mode_by_activation(), type(self).__name__
+        expect_states_like(owner, inputs._tensor, [each._tensor for each in given], self._hidden_size)
+        runs_here = flags.fusing and self._op_hook is None and (self._traces or not self._active)
+        if mode is None or not runs_here or inputs._tensor.dim() != 2:
+            return super().forward(inputs, states)
+        self._counter += 1
+        parts = self._parameters_for(inputs._ctx, inputs, given)
+        weights = [parts[name] for name in ("i2h_weight", "h2h_weight", "i2h_bias", "h2h_bias")]
+        attrs = {"mode": mode, "num_args": 5 + len(given), "owner": owner}
+        after = invoke(_RNN_STEP, [inputs, *given, *weights], attrs)
+        return after[0], after
 
     def _step(self, F: Any, inputs: Any, states: Any, weights: CellWeights, **how: Any) -> tuple[Any, list[Any]]:
         states = expect_states(type(self).__name__, states, self._mode.states)
@@ -325,18 +331,6 @@ class GRUCell(DenseCell):
     ) -> tuple[Any, list[Any]]:
         """One step; see `RecurrentCell.forward`."""
         return self._step(F, inputs, states, CellWeights(i2h_weight, i2h_bias, h2h_weight, h2h_bias))
-
-
-def _fits(data: NDArray, states: Any, hidden: int, count: int) -> bool:
-    """Are these arrays what a step of the kernels takes; what is wrong with others, the operators of a step say."""
-    given = data._tensor
-    if len(states) != count or given.dim() != 2:
-        return False
-    expected = given.shape[0], hidden
-    return all(
-        isinstance(each, NDArray) and each._tensor.shape == expected and each._tensor.dtype == given.dtype
-        for each in states
-    )
 
 
 def operator_of(F: Any, activation: Activation) -> Activation:
