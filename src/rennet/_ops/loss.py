@@ -14,19 +14,34 @@ from .inference import Attrs, Known, Shape, all_alike, to_public, unify
 from .registry import Operator, operator
 
 
+def save_with_label(ctx: Any, label: Tensor, *others: Tensor) -> None:
+    """Save tensors for going backwards, which reads what the label's array holds by then: labels may come late.
+
+    A view was made of labels by an operator that MXNet has copy them. That they are written to since must be noticed,
+    as everywhere else.
+    """
+    ctx.label = None if label._is_view() else label.detach()
+    ctx.save_for_backward(*others, *([label] if ctx.label is None else []))
+
+
+def saved_with_label(ctx: Any) -> tuple[Tensor, ...]:
+    """The other tensors, and the label."""
+    return ctx.saved_tensors if ctx.label is None else (*ctx.saved_tensors, ctx.label)
+
+
 class _SoftmaxCrossEntropy(torch.autograd.Function):
     """Softmax whose gradient is that of the cross entropy with the labels."""
 
     @staticmethod
     def forward(ctx: Any, data: Tensor, label: Tensor, axis: int, options: dict[str, Any]) -> Tensor:
         probabilities = torch.softmax(data, axis)
-        ctx.save_for_backward(probabilities, label)
+        save_with_label(ctx, label, probabilities)
         ctx.axis, ctx.options = axis, options
         return probabilities
 
     @staticmethod
     def backward(ctx: Any, *heads: Tensor) -> tuple[Tensor | None, ...]:
-        probabilities, label = ctx.saved_tensors
+        probabilities, label = saved_with_label(ctx)
         gradient = _cross_entropy_gradient(probabilities, label, ctx.axis, ctx.options)
         if ctx.options["out_grad"]:
             gradient.mul_(heads[0])
