@@ -221,8 +221,8 @@ class Executor:
                 raise
             self._heads = None  # half of what was recorded is gone
             raise MXNetError(
-                f"backward: expected the arrays as forward left them; written to since: {', '.join(written)}. Gradients "
-                "need what was there: write to them after backward, or call forward once more before it"
+                f"backward: expected the arrays as forward left them; written to since: {', '.join(written)}. "
+                "Gradients need what was there: write to them after backward, or call forward once more before it"
             ) from error
 
     def _deliver(self, name: str, gradient: Tensor | None) -> None:

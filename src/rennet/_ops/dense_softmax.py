@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .._reused import reused
-from .loss import cross_entropy_scale, save_with_label, saved_with_label, softmax_output
+from .loss import counts, cross_entropy_scale, save_with_label, saved_with_label, softmax_output
 from .nn import fully_connected
 from .registry import operator
 
@@ -36,7 +36,8 @@ class _DenseSoftmax(torch.autograd.Function):
     def backward(ctx: Any, *heads: Tensor) -> tuple[Tensor | None, ...]:
         data, weight, probabilities, label = saved_with_label(ctx)
         all_rows = data.shape
-        counted, rows = label != ctx.options["ignore_label"], None
+        label = label.long()
+        counted, rows = counts(label, ctx.options), None
         scale = cross_entropy_scale(label, counted, data.dtype, ctx.options)
         if ctx.options["use_ignore"] and not counted.all():
             rows = counted.nonzero().squeeze(1)
@@ -46,7 +47,7 @@ class _DenseSoftmax(torch.autograd.Function):
             gradient.copy_(probabilities)
         else:
             torch.index_select(probabilities, 0, rows, out=gradient)
-        index, classes = label.long().unsqueeze(1), weight.shape[0]
+        index, classes = label.unsqueeze(1), weight.shape[0]
         # a label that is no class is the label of none
         known = ((index >= 0) & (index < classes)).to(gradient.dtype)
         gradient.scatter_add_(1, index.clamp(0, classes - 1), known.neg_())

@@ -55,18 +55,24 @@ def _cross_entropy_gradient(probabilities: Tensor, label: Tensor, axis: int, opt
     classes = probabilities.shape[axis]
     # the label's shape without the class axis: it may also come flat
     positions = [size for i, size in enumerate(probabilities.shape) if i != axis % probabilities.dim()]
-    label = label.reshape(positions)
-    index = label.long().unsqueeze(axis)
+    label = label.reshape(positions).long()
+    index = label.unsqueeze(axis)
     # a label that is no class is the label of none
     known = ((index >= 0) & (index < classes)).to(probabilities.dtype)
     others = options["smooth_alpha"] / max(1, classes - 1)
     gradient = probabilities - others
     gradient.scatter_add_(axis, index.clamp(0, classes - 1), known * (others + options["smooth_alpha"] - 1))
-    counted = label != options["ignore_label"]
+    counted = counts(label, options)
     if options["use_ignore"]:
         gradient.mul_(counted.unsqueeze(axis).to(gradient.dtype))
     scale = cross_entropy_scale(label, counted, gradient.dtype, options)
     return gradient if isinstance(scale, float) and scale == 1.0 else gradient.mul_(scale)
+
+
+def counts(label: Tensor, options: Mapping[str, Any]) -> Tensor:
+    """Which of the labels, as whole numbers, are not `ignore_label`, of which MXNet takes the whole part too."""
+    # torch's conversion has an answer for infinity and NaN
+    return label != torch.tensor(options["ignore_label"]).long()
 
 
 def cross_entropy_scale(
