@@ -54,6 +54,8 @@ class Executor:
         ]
         self._heads: list[Tensor] | None = None
         self._leaves: dict[str, Tensor] = {}
+        self._versions: list[tuple[str, Tensor, int]] = []
+        """Arrays that `backward` may read, and how often each had been written to after `forward`."""
         self._ran: tuple[bool, Tensor] | None = None
         """Whether the last `forward` was training, and where the random numbers stood when it began."""
         self._watch: Watch | None = None
@@ -126,11 +128,16 @@ class Executor:
         else:
             for array, result in zip(self._outputs, results, strict=True):
                 array._tensor = result.detach()
+        self._versions = self._versions_now() if is_train else []
         return self._outputs
+
+    def _versions_now(self) -> list[tuple[str, Tensor, int]]:
+        arrays = {**self.arg_dict, **self.aux_dict, **self.output_dict}
+        return [(name, array.tensor, array.tensor._version) for name, array in arrays.items()]
 
     def forget(self) -> None:
         """Let go of the results of the last `forward` and of what it recorded, as if there had been none."""
-        self._outputs, self._heads, self._leaves, self._ran = [], None, {}, None
+        self._outputs, self._heads, self._leaves, self._versions, self._ran = [], None, {}, [], None
 
     def _compute(self, is_train: bool, differentiable: bool) -> list[Tensor]:
         self._leaves = {}
@@ -172,6 +179,12 @@ class Executor:
             Gradients of the outputs. Not needed where an output is a loss; ones by default.
         is_train : bool
             Accepted for MXNet's sake; operators go backwards in the mode in which they ran.
+
+        Raises
+        ------
+        MXNetError
+            If there was no `forward`, or an array was written to since, of which the gradients need the value that it
+            had then. The labels of a loss may be written to: they are read here.
         """
         if self._heads is None:
             # after a forward that was no training, or a second time
@@ -190,7 +203,7 @@ class Executor:
         found: Sequence[Tensor | None] = [None] * len(self._leaves)
         if pairs:
             heads, weights = zip(*pairs, strict=True)
-            found = torch.autograd.grad(heads, list(self._leaves.values()), weights, allow_unused=True)
+            found = self._gradients(heads, weights)
         self._heads = None
         gradients = dict(zip(self._leaves, found, strict=True))
         with torch.no_grad():
@@ -198,6 +211,19 @@ class Executor:
                 if request != "null":
                     self._deliver(name, gradients.get(name))
         self._leaves = {}
+
+    def _gradients(self, heads: Sequence[Tensor], weights: Sequence[Tensor]) -> Sequence[Tensor | None]:
+        try:
+            return torch.autograd.grad(heads, list(self._leaves.values()), weights, allow_unused=True)
+        except RuntimeError as error:
+            written = [name for name, tensor, version in self._versions if tensor._version != version]
+            if not written or "inplace operation" not in str(error):
+                raise
+            self._heads = None  # half of what was recorded is gone
+            raise MXNetError(
+                f"backward: expected the arrays as forward left them; written to since: {', '.join(written)}. "
+                "Gradients need what was there: write to them after backward, or call forward once more before it"
+            ) from error
 
     def _deliver(self, name: str, gradient: Tensor | None) -> None:
         target = self.grad_dict.get(name)

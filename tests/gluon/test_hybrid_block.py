@@ -553,6 +553,43 @@ def test_a_graph_without_arrays_runs() -> None:
         assert block(mx.nd.ones((1,))).asnumpy().tolist() == [[1, 1, 1]] * 2
 
 
+class Unrolled(gluon.HybridBlock):
+    """A cell over three steps."""
+
+    def __init__(self, cell: Any) -> None:
+        super().__init__()
+        with self.name_scope():
+            self.cell = cell
+
+    def hybrid_forward(self, F: Any, x: Any) -> Any:
+        return self.cell.unroll(3, x, merge_outputs=True)[0]
+
+
+@pytest.mark.filterwarnings("ignore:All children of this Sequential")
+@pytest.mark.parametrize("outer", [nn.HybridSequential, nn.Sequential])
+def test_recurrences_of_blocks_inside(outer: type[Any]) -> None:
+    net = outer()
+    shared = Unrolled(gluon.rnn.GRUCell(4))
+    net.add(Unrolled(gluon.rnn.LSTMCell(4, input_size=4)), shared, shared, nn.Dense(2))
+    net.initialize()
+    x = mx.nd.ones((2, 3, 4))
+    net(x)
+    message = "expected a Block that is hybridized and has run once.*ask the outermost one"
+    with pytest.raises(MXNetError, match=message):
+        net.list_recurrences()
+    net.hybridize()
+    net(x)
+    found = [(each.mode, each.steps, each.why_not) for each in net.list_recurrences()]
+    if outer is nn.Sequential:
+        assert found == [("lstm", 3, None), ("gru", 3, None)]
+        assert len(net[0].list_recurrences()) == 1
+        return
+    # the second time it goes on from the first: two recurrences of one graph
+    assert found == [("lstm", 3, None), ("gru", 3, None), ("gru", 3, None)]
+    with pytest.raises(MXNetError, match=message):
+        net[0].list_recurrences()
+
+
 def test_messages() -> None:
     class Concat(gluon.HybridBlock):
         def hybrid_forward(self, F: Any, x: Any, *args: Any, **kwargs: Any) -> Any:

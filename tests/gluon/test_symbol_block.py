@@ -13,8 +13,9 @@ import pytest
 
 import rennet as mx
 from oracle.client import Oracle
-from rennet.base import ArgumentError
+from rennet.base import ArgumentError, MXNetError
 from rennet.gluon import SymbolBlock, nn
+from rennet.gluon import rnn as gluon_rnn
 from same_script import run_here
 
 from .script import PRELUDE, assert_same
@@ -242,3 +243,16 @@ def test_messages(tmp_path: Path) -> None:
     block.initialize()
     with pytest.raises(ArgumentError, match=r"expected 1 inputs \(data\), got 2"):
         block(mx.nd.ones((2, 3)), mx.nd.ones((2, 3)))
+
+
+def test_recurrences_are_listed(tmp_path: Path) -> None:
+    net = gluon_rnn.HybridSequentialRNNCell()
+    net.add(gluon_rnn.LSTMCell(4, prefix="lstm_"))
+    outputs, _ = net.unroll(3, mx.sym.var("data"), layout="NTC", merge_outputs=True)
+    outputs.save(str(tmp_path / "g.json"))
+    block = SymbolBlock.imports(tmp_path / "g.json", ["data"])
+    with pytest.raises(MXNetError, match="list_recurrences: expected a Block that is hybridized and has run once"):
+        block.list_recurrences()
+    block.initialize()
+    block(mx.nd.ones((2, 3, 5)))
+    assert [(each.steps, each.why_not) for each in block.list_recurrences()] == [(3, None)]

@@ -22,6 +22,7 @@ ONE = {
     "scaled": {"grad_scale": 0.3, "normalization": "batch"},
     "valid": {"use_ignore": True, "ignore_label": 0, "normalization": "valid", "grad_scale": 2.0},
     "valid, none ignored": {"normalization": "valid"},
+    "ignoring between two": {"use_ignore": True, "ignore_label": 2.5},
     "null": {"normalization": "null", "preserve_shape": True},
 }
 OTHERS = {
@@ -47,6 +48,15 @@ def test_as_by_two_and_as_mxnet(oracle: Oracle, attributes: dict[str, Any], no_b
     for labels in ([0, 2, 1, 2, 4, 3, 0], [-1, 2, 7, 2, -3, 5, 0], [2] * 7, [0] * 7, [-1] * 7):
         label = np.array(labels, "f")
         assert_agrees(net, {"x": (7, 2, 3), "label": (7,)}, oracle, {"label": label})
+
+
+@pytest.mark.parametrize("attributes", {**ONE, **{key: OTHERS[key] for key in ("smoothed", "by channel")}}.values())
+def test_labels_that_are_no_whole_numbers(oracle: Oracle, attributes: dict[str, Any]) -> None:
+    """Their fractions do not count, nor does that of the label that is ignored."""
+    for labels in ([0.4, -0.5, 2.5, 1.9, -1.2, 4.9, 2], [float("nan"), 1e10, 2, -float("inf"), 0.9, 5, -1e10]):
+        label = np.array(labels, "f")
+        for net in (network(**attributes), mx.sym.SoftmaxOutput(mx.sym.var("x"), mx.sym.var("label"), **attributes)):
+            assert_agrees(net, {"x": (7, 5), "label": (7,)}, oracle, {"label": label})
 
 
 @pytest.mark.parametrize("attributes", OTHERS.values(), ids=OTHERS)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 import rennet as mx
 from oracle.client import Oracle
+from rennet import gluon
 
 from .fusion import assert_agrees, heads_of, reasons
 from .test_cells import CELLS, X
+
+UNKNOWN_KIND = "a layer is applied to what comes of its own output, but not as in a known recurrence"
 
 STEPS = pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
 
@@ -112,7 +117,7 @@ def test_inputs_that_are_broadcast() -> None:
             mx.sym.FullyConnected(data, weight, num_hidden=3, no_bias=True) for data, weight in ((step, w), (h, u))
         )
         h = mx.sym.tanh(mx.sym.broadcast_add(i2h, h2h))
-    assert reasons(h, {"a": (2, 4), "b": (1, 4), "c": (2, 4), "h": (2, 3)}) == []
+    assert reasons(h, {"a": (2, 4), "b": (1, 4), "c": (2, 4), "h": (2, 3)}) == [UNKNOWN_KIND]
 
 
 def test_inputs_that_are_flattened(oracle: Oracle) -> None:
@@ -120,7 +125,7 @@ def test_inputs_that_are_flattened(oracle: Oracle) -> None:
     steps = [mx.sym.Variable(f"x{t}") for t in range(3)]
     net = heads_of(*CELLS["gru"]().unroll(3, steps))
     shape = (2, 2, 2)
-    assert reasons(net, {str(step.name): shape for step in steps}, oracle=oracle) == []
+    assert reasons(net, {str(step.name): shape for step in steps}, oracle=oracle) == [UNKNOWN_KIND]
 
 
 @STEPS
@@ -132,7 +137,7 @@ def test_something_between_the_steps(oracle: Oracle, kind: str) -> None:
         output, states = cell(step, states)
         states = [mx.sym.BlockGrad(state) for state in states]
         outputs.append(output)
-    assert reasons(heads_of(outputs), {"x": (2, 3, 4)}, oracle=oracle) == []
+    assert reasons(heads_of(outputs), {"x": (2, 3, 4)}, oracle=oracle) == [UNKNOWN_KIND]
 
 
 def test_other_weights_at_each_step(oracle: Oracle) -> None:
@@ -150,13 +155,13 @@ def test_an_lstm_whose_cell_state_comes_from_elsewhere(oracle: Oracle) -> None:
         output, states = cell(step, states)
         states = [states[0], states[1] * 0.5]
         outputs.append(output)
-    assert reasons(heads_of(outputs), {"x": (2, 3, 4)}, oracle=oracle) == []
+    assert reasons(heads_of(outputs), {"x": (2, 3, 4)}, oracle=oracle) == [UNKNOWN_KIND]
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "softsign", "softrelu"])
 def test_other_activations(oracle: Oracle, activation: str) -> None:
     net = heads_of(*mx.rnn.RNNCell(3, activation=activation).unroll(3, X))
-    assert reasons(net, {"x": (2, 3, 4)}, oracle=oracle) == []
+    assert reasons(net, {"x": (2, 3, 4)}, oracle=oracle) == [UNKNOWN_KIND]
 
 
 def test_nothing_recurrent() -> None:
@@ -173,3 +178,42 @@ def test_a_sum_over_time_that_feeds_a_recurrence(oracle: Oracle) -> None:
         sums.append(total)
     net = heads_of(*CELLS["gru"]().unroll(10, sums[50:], merge_outputs=True))
     assert reasons(net, {"x": (2, 60, 4)}, oracle=oracle) == [None]
+
+
+UNKNOWN = {
+    "another activation": (lambda: gluon.rnn.LSTMCell(4, activation="relu", prefix="c_"), ["c_t0_h2h ... c_t3_h2h"]),
+    "a plain one": (lambda: gluon.rnn.RNNCell(4, activation="sigmoid", prefix="c_"), ["c_t0_h2h ... c_t3_h2h"]),
+    "projected": (lambda: gluon.contrib.rnn.LSTMPCell(4, 2, prefix="c_"), ["c_t0_h2h ... c_t3_h2h"]),
+    "two layers": (lambda: _stacked("relu", "relu"), ["a_t0_h2h ... a_t3_h2h", "b_t0_h2h ... b_t3_h2h"]),
+    "one of two": (lambda: _stacked("tanh", "relu"), [None, "b_t0_h2h ... b_t3_h2h"]),
+}
+
+
+def _stacked(*activations: str) -> Any:
+    stack = gluon.rnn.HybridSequentialRNNCell()
+    for name, activation in zip("ab", activations, strict=False):
+        stack.add(gluon.rnn.LSTMCell(4, activation=activation, prefix=f"{name}_"))
+    return stack
+
+
+@pytest.mark.parametrize(("make", "names"), UNKNOWN.values(), ids=UNKNOWN)
+def test_steps_of_no_known_kind_are_reported(make: Any, names: list[str | None]) -> None:
+    outputs, _ = make().unroll(4, mx.sym.var("x"), merge_outputs=True)
+    found = outputs.simple_bind(x=(2, 4, 3)).recurrences
+    assert [None if each.why_not is None else each.name for each in found] == names
+    for each in found:
+        if each.why_not is not None:
+            assert (each.mode, each.steps) == ("unknown", 4)
+            assert each.why_not == UNKNOWN_KIND
+
+
+def test_weights_that_are_shared_without_a_loop_are_not() -> None:
+    cell = gluon.rnn.LSTMCell(4, prefix="c_")
+    weight, other = mx.sym.var("w"), mx.sym.var("v")
+    y, states, outs = mx.sym.var("y"), [mx.sym.var("h"), mx.sym.var("c")], []
+    for _ in range(4):
+        y, states = cell(y, states)
+        y = mx.sym.FullyConnected(y, weight, no_bias=True, num_hidden=3)
+        outs.append(mx.sym.FullyConnected(y, other, no_bias=True, num_hidden=3))
+    found = mx.sym.Group([y, *outs]).simple_bind(y=(2, 3), h=(2, 4), c=(2, 4)).recurrences
+    assert [each.mode for each in found] == ["lstm"]

@@ -247,3 +247,45 @@ def test_binding_many_steps() -> None:
     executor.forward(is_train=True)
     executor.backward([mx.nd.ones((1, 3000, 2))])
     assert np.isfinite(executor.grad_dict["x"].asnumpy()).all()
+
+
+def _zoned(data: Any, **how: Any) -> Any:
+    cell = mx.rnn.ZoneoutCell(mx.rnn.LSTMCell(5, prefix="z_"), 0.2, 0.3)
+    return cell.unroll(4, data, merge_outputs=True, **how)[0]
+
+
+def _of_a_fused_layer() -> Any:
+    data = mx.sym.swapaxes(X, dim1=0, dim2=1)
+    parameters, state = mx.sym.Variable("p"), mx.sym.Variable("h")
+    below = mx.sym.RNN(data, parameters, state, state_size=3, num_layers=2, mode="rnn_tanh", p=0.5)
+    return _zoned(below, layout="TNC")
+
+
+OTHERS = {
+    "noise before it": lambda: _zoned(X + mx.sym.random.uniform(shape=(3, 4, 2))),
+    "noise after it": lambda: _zoned(X) + mx.sym.random.normal(shape=(3, 4, 5)),
+    "before and after": lambda: (
+        _zoned(mx.sym.Dropout(X)) + mx.sym.sample_normal(mx.sym.zeros((3, 4, 5)), mx.sym.ones((3, 4, 5)))
+    ),
+    "noise beside it": lambda: mx.sym.Group([_zoned(X), mx.sym.random.randint(0, 9, shape=(7,))]),
+    "its order": lambda: _zoned(mx.sym.shuffle(X)),
+    "its results' order": lambda: mx.sym.shuffle(_zoned(X)),
+    "dropout of a fused layer": _of_a_fused_layer,
+}
+
+
+@pytest.mark.parametrize("make", OTHERS.values(), ids=OTHERS)
+def test_what_else_is_random_draws_the_same(make: Any) -> None:
+    found = []
+    for how in (
+        lambda net: net.simple_bind(x=(3, 4, 2)),
+        lambda net: step_by_step(lambda: net.simple_bind(x=(3, 4, 2))),
+    ):
+        executor = how(make())
+        for place, array in enumerate(executor.arg_arrays):
+            array[:] = np.random.RandomState(place).randn(*array.shape)
+        mx.random.seed(3)
+        found.append([output.asnumpy() for output in executor.forward(is_train=True)])
+        assert [each.why_not for each in executor.recurrences] == [None] * (2 - len(found))
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)

@@ -14,7 +14,7 @@ import rennet as mx
 from differential import assert_all_close, assert_close
 from oracle.client import Oracle
 from rennet.base import ArgumentError, MXNetError, ShapeError
-from same_script import random_arguments, random_arrays, to_nd
+from same_script import random_arguments, random_arrays, run_here, to_nd
 
 S, V = mx.sym, mx.sym.Variable
 X = V("x")
@@ -283,6 +283,67 @@ class TestRequests:
             executor.backward([mx.nd.ones(2), mx.nd.ones(2)])
         with pytest.raises(ShapeError, match=r"backward: output gradient 0: expected shape \(2,\), got \(3,\)"):
             executor.backward([mx.nd.ones(3)])
+
+
+_LABELS_LATER = """
+def after(loss, shape):
+    net = loss(mx.sym.FullyConnected(mx.sym.var("x"), num_hidden=4, name="fc"), mx.sym.var("label"))
+    executor = net.simple_bind(mx.cpu(), x=(3, 5), label=shape)
+    for name, array in executor.arg_dict.items():
+        array[:] = numbers[name] if name in numbers else 0
+    executor.forward(is_train=True)
+    executor.arg_dict["label"][:] = labels.reshape(shape) if shape == (3,) else labels.reshape((3, 1)) - fours
+    executor.backward()
+    return executor.grad_dict["fc_weight"].asnumpy()
+
+fours = np.arange(4)
+grads = [
+    after(mx.sym.SoftmaxOutput, (3,)),
+    after(lambda x, label: mx.sym.SoftmaxOutput(mx.sym.tanh(x), label), (3,)),
+    after(mx.sym.LinearRegressionOutput, (3, 4)),
+    after(mx.sym.LogisticRegressionOutput, (3, 4)),
+    after(mx.sym.MAERegressionOutput, (3, 4)),
+]
+"""
+
+
+class TestWritingBetween:
+    """Arrays that are written to after `forward` and before `backward`."""
+
+    def test_labels_may_come_late(self, oracle: Oracle) -> None:
+        inputs: dict[str, Any] = {
+            "numbers": random_arrays({"x": (3, 5), "fc_weight": (4, 5), "fc_bias": (4,)}),
+            "labels": np.array([2.0, 0, 3], "f"),
+        }
+        ours = run_here(_LABELS_LATER, ["grads"], inputs)["grads"]
+        assert_all_close(ours, oracle.build(_LABELS_LATER, ["grads"], inputs)["grads"], 2e-5, "gradients")
+
+    def test_labels_that_were_reshaped_may_not(self) -> None:
+        """MXNet copied them on the way forwards; here their memory is one."""
+        label = S.reshape(V("label"), shape=(-1,))
+        executor = S.SoftmaxOutput(_dense(), label).simple_bind(x=(6, 5), label=(3, 2))
+        executor.forward(is_train=True)
+        executor.arg_dict["label"][:] = 1
+        with pytest.raises(MXNetError, match=r"written to since: label\."):
+            executor.backward()
+
+    @pytest.mark.parametrize("written", ["x", "fc_weight", "softmax_output"])
+    def test_what_the_gradients_need_is_named(self, written: str) -> None:
+        executor = S.SoftmaxOutput(_dense(), name="softmax").simple_bind(x=(3, 5))
+        executor.forward(is_train=True)
+        {**executor.arg_dict, **executor.output_dict}[written][:] = 1
+        with pytest.raises(MXNetError, match=rf"as forward left them; written to since: {written}\."):
+            executor.backward()
+        executor.forward(is_train=True)
+        executor.backward()
+
+    def test_what_they_do_not_need_may_be_written_to(self) -> None:
+        executor = (V("x") * 2).simple_bind(x=(2,))
+        executor.forward(is_train=True)
+        executor.arg_dict["x"][:] = 3
+        executor.outputs[0][:] = 4
+        executor.backward()
+        assert executor.grad_dict["x"].asnumpy().tolist() == [2, 2]
 
 
 class TestBindingObjections:

@@ -99,6 +99,7 @@ def _recurrences(symbol: Symbol, given: Mapping[str, tuple[int, ...]]) -> dict[s
     strange = sorted(set(given) - set(symbol.list_inputs()))
     if strange:
         raise ArgumentError(f"--shape: {', '.join(strange)}: the graph's inputs are {', '.join(symbol.list_inputs())}")
+    unknown: dict[str, Any] | None = None
     for assumed in guesses:
         try:
             shapes = shapes_of(symbol, assumed)
@@ -108,12 +109,16 @@ def _recurrences(symbol: Symbol, given: Mapping[str, tuple[int, ...]]) -> dict[s
             continue
         found = fused(shapes.nodes, symbol._outputs, shapes.of).recurrences
         if found or given:
-            return {
+            answer = {
                 "unrolled": [each._asdict() for each in found],
                 "assumed": {name: list(shape) for name, shape in assumed.items()},
                 "parameters": _parameters(symbol, shapes),
             }
-    return {"unrolled": [], "assumed": {}, "parameters": None}
+            if given or any(each.mode != "unknown" for each in found):
+                return answer
+            # steps are told from others by their shapes, which a wrong assumption hides
+            unknown = unknown or answer
+    return unknown or {"unrolled": [], "assumed": {}, "parameters": None}
 
 
 def _parameters(symbol: Symbol, shapes: Shapes) -> dict[str, list[int]]:

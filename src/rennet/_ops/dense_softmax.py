@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .._reused import reused
-from .loss import cross_entropy_scale, softmax_output
+from .loss import counts, cross_entropy_scale, save_with_label, saved_with_label, softmax_output
 from .nn import fully_connected
 from .registry import operator
 
@@ -27,15 +27,17 @@ class _DenseSoftmax(torch.autograd.Function):
         else:
             torch.addmm(bias, data, weight.t(), out=scores)
         torch.softmax(scores, 1, out=scores)
-        ctx.save_for_backward(data, weight, label, scores)
+        save_with_label(ctx, label, data, weight, scores)
         ctx.options = options
         return scores
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *heads: Tensor) -> tuple[Tensor | None, ...]:
-        data, weight, label, probabilities = ctx.saved_tensors
-        counted, rows = label != ctx.options["ignore_label"], None
+        data, weight, probabilities, label = saved_with_label(ctx)
+        all_rows = data.shape
+        label = label.long()
+        counted, rows = counts(label, ctx.options), None
         scale = cross_entropy_scale(label, counted, data.dtype, ctx.options)
         if ctx.options["use_ignore"] and not counted.all():
             rows = counted.nonzero().squeeze(1)
@@ -45,7 +47,7 @@ class _DenseSoftmax(torch.autograd.Function):
             gradient.copy_(probabilities)
         else:
             torch.index_select(probabilities, 0, rows, out=gradient)
-        index, classes = label.long().unsqueeze(1), weight.shape[0]
+        index, classes = label.unsqueeze(1), weight.shape[0]
         # a label that is no class is the label of none
         known = ((index >= 0) & (index < classes)).to(gradient.dtype)
         gradient.scatter_add_(1, index.clamp(0, classes - 1), known.neg_())
@@ -58,7 +60,7 @@ class _DenseSoftmax(torch.autograd.Function):
         if wants_data:
             d_data = gradient @ weight
             if rows is not None:
-                d_data = d_data.new_zeros(ctx.saved_tensors[0].shape).index_copy_(0, rows, d_data)
+                d_data = d_data.new_zeros(all_rows).index_copy_(0, rows, d_data)
         return d_data, d_weight, gradient.sum(0) if wants_bias else None, None, None
 
 

@@ -14,19 +14,34 @@ from .inference import Attrs, Known, Shape, all_alike, to_public, unify
 from .registry import Operator, operator
 
 
+def save_with_label(ctx: Any, label: Tensor, *others: Tensor) -> None:
+    """Save tensors for going backwards, which reads what the label's array holds by then: labels may come late.
+
+    A view was made of labels by an operator that MXNet has copy them. That they are written to since must be noticed,
+    as everywhere else.
+    """
+    ctx.label = None if label._is_view() else label.detach()
+    ctx.save_for_backward(*others, *([label] if ctx.label is None else []))
+
+
+def saved_with_label(ctx: Any) -> tuple[Tensor, ...]:
+    """The other tensors, and the label."""
+    return ctx.saved_tensors if ctx.label is None else (*ctx.saved_tensors, ctx.label)
+
+
 class _SoftmaxCrossEntropy(torch.autograd.Function):
     """Softmax whose gradient is that of the cross entropy with the labels."""
 
     @staticmethod
     def forward(ctx: Any, data: Tensor, label: Tensor, axis: int, options: dict[str, Any]) -> Tensor:
         probabilities = torch.softmax(data, axis)
-        ctx.save_for_backward(probabilities, label)
+        save_with_label(ctx, label, probabilities)
         ctx.axis, ctx.options = axis, options
         return probabilities
 
     @staticmethod
     def backward(ctx: Any, *heads: Tensor) -> tuple[Tensor | None, ...]:
-        probabilities, label = ctx.saved_tensors
+        probabilities, label = saved_with_label(ctx)
         gradient = _cross_entropy_gradient(probabilities, label, ctx.axis, ctx.options)
         if ctx.options["out_grad"]:
             gradient.mul_(heads[0])
@@ -40,18 +55,24 @@ def _cross_entropy_gradient(probabilities: Tensor, label: Tensor, axis: int, opt
     classes = probabilities.shape[axis]
     # the label's shape without the class axis: it may also come flat
     positions = [size for i, size in enumerate(probabilities.shape) if i != axis % probabilities.dim()]
-    label = label.reshape(positions)
-    index = label.long().unsqueeze(axis)
+    label = label.reshape(positions).long()
+    index = label.unsqueeze(axis)
     # a label that is no class is the label of none
     known = ((index >= 0) & (index < classes)).to(probabilities.dtype)
     others = options["smooth_alpha"] / max(1, classes - 1)
     gradient = probabilities - others
     gradient.scatter_add_(axis, index.clamp(0, classes - 1), known * (others + options["smooth_alpha"] - 1))
-    counted = label != options["ignore_label"]
+    counted = counts(label, options)
     if options["use_ignore"]:
         gradient.mul_(counted.unsqueeze(axis).to(gradient.dtype))
     scale = cross_entropy_scale(label, counted, gradient.dtype, options)
     return gradient if isinstance(scale, float) and scale == 1.0 else gradient.mul_(scale)
+
+
+def counts(label: Tensor, options: Mapping[str, Any]) -> Tensor:
+    """Which of the labels, as whole numbers, are not `ignore_label`, of which MXNet takes the whole part too."""
+    # torch's conversion has an answer for infinity and NaN
+    return label != torch.tensor(options["ignore_label"]).long()
 
 
 def cross_entropy_scale(

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..base import ShapeError
 from .inference import Attrs, Known, complete, unify
+from .loss import save_with_label, saved_with_label
 from .registry import Operator, operator
 
 
@@ -27,13 +28,13 @@ class _Regression(torch.autograd.Function):
         scale: float,
     ) -> Tensor:
         prediction = predict(data)
-        ctx.save_for_backward(prediction, label)
+        save_with_label(ctx, label, prediction)
         ctx.slope, ctx.scale = slope, scale
         return prediction
 
     @staticmethod
     def backward(ctx: Any, *heads: Tensor) -> tuple[Tensor | None, ...]:
-        prediction, label = ctx.saved_tensors
+        prediction, label = saved_with_label(ctx)
         # by MXNet's rule the losses of an instance are averaged and those of a batch summed
         scale = ctx.scale / max(1, label[:1].numel())
         return ctx.slope(prediction - label.reshape(prediction.shape)) * scale, None, None, None, None

@@ -10,6 +10,7 @@ A recurrence that was unrolled by hand or by a cell, here or in a file of any ag
    decoder's may. `lengths`: results that are looked at only within lengths.
 5. `sequences`: the inputs of all steps, and what is computed from all outputs alike, as one array with a time axis.
    `pairs`: of two chains, one forwards and one backwards over one sequence.
+   `unknown`: loops of dense layers that are none of these, to be reported.
 6. `singles`: steps that no fused recurrence has taken, each as one node that makes one step.
 7. `rewriting`: the graph in which each chain or pair is one node that goes through the door to the kernels, put
    together by `rebuilding`, with `shortcuts` for what turns something around and back. `drawing`: random masks, drawn

@@ -11,6 +11,11 @@ from .sequences import apply, is_alike
 from .steps import ShapeOf
 from .terms import Key, key_of
 
+_RANDOM = frozenset({"Dropout", "_shuffle"})
+"""Operators that draw random numbers, beside those whose names begin with one of `_DRAWING`."""
+
+_DRAWING = ("_random_", "_sample_")
+
 _NEAR = 8
 """How many operators back a state is looked for."""
 
@@ -63,18 +68,29 @@ def draws(
 ) -> list[Entry]:
     """What is random in a graph in which chains were fused, in the order of the `nodes` that it was made from.
 
-    Programs compute it in this order, first of all, so that the same seed gives the same numbers as step by step.
+    Programs compute it in this order, first of all, so that the same seed gives the same numbers as step by step. What
+    is computed from outputs of a fused recurrence comes after all of that one's masks, whichever order the graph has.
     """
     inside = {number for chain in chains for number in chain.nodes}
     found: list[Entry] = []
     for node in nodes:
-        if node.op is None or node.op.name != "Dropout":
+        if not _is_random(node):
             continue
         if id(node) in drawn:
             found.append(drawn[id(node)])
         elif id(node) not in inside and (id(node), 0) not in instead:
             found.append((node, 0))
     return found
+
+
+def _is_random(node: Node) -> bool:
+    if node.op is None:
+        return False
+    name = node.op.name
+    if name == "RNN":
+        return node.parsed["p"] > 0
+    # what loops and branches do inside may be random as well
+    return name in _RANDOM or name.startswith(_DRAWING) or bool(node.subgraphs)
 
 
 def freed(

@@ -16,6 +16,7 @@ from .sequences import JOINING, Sequences, apply, joined_steps
 from .singles import fuse_singles
 from .steps import ShapeOf, find_steps
 from .terms import key_of
+from .unknown import find_unknown
 
 
 class Recurrence(NamedTuple):
@@ -26,7 +27,7 @@ class Recurrence(NamedTuple):
     name : str
         Its first and last output's names.
     mode : str
-        ``'lstm'``, ``'gru'``, ``'rnn_tanh'`` or ``'rnn_relu'``.
+        ``'lstm'``, ``'gru'``, ``'rnn_tanh'`` or ``'rnn_relu'``; ``'unknown'`` for steps of no such kind.
     steps : int
         Its length.
     why_not : str or None
@@ -57,6 +58,9 @@ class Rewritten(NamedTuple):
     draws: list[Entry]
 
 
+_UNKNOWN = "a layer is applied to what comes of its own output, but not as in a known recurrence"
+
+
 def fused(nodes: Sequence[Node], heads: Sequence[Entry], shape_of: ShapeOf) -> Rewritten:
     """The graph with its recurrences fused.
 
@@ -74,6 +78,10 @@ def fused(nodes: Sequence[Node], heads: Sequence[Entry], shape_of: ShapeOf) -> R
     found = closures(chains, nodes, heads) if chains else []
     report = [
         Recurrence(each.chain.name, each.chain.first.mode.name, len(each.chain.steps), each.why_not) for each in found
+    ]
+    report += [
+        Recurrence(f"{each[0].name} ... {each[-1].name}", "unknown", len(each), _UNKNOWN)
+        for each in find_unknown(nodes, chains, shape_of)
     ]
     sequences, drawing = Sequences(shape_of), Drawing()
     free = sorted((each for each in found if each.why_not is None), key=_level)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import ndarray
 from .._mismatch import likely_cause, sentence
-from ..base import ArgumentError, NotSupportedError
+from .._passes import Recurrence
+from ..base import ArgumentError, MXNetError, NotSupportedError
 from ..context import Context
 from ..ndarray import NDArray
 from .parameter import Parameter
@@ -18,6 +19,7 @@ from .parameter_dict import ParameterDict, bare, brief, check_shapes, named_arra
 from .scope import _BlockScope
 
 if TYPE_CHECKING:
+    from ..cached_op import CachedOp
     from .torch_module import BlockModule
 
 __all__ = ["Block"]
@@ -350,6 +352,46 @@ class Block:
     def forward(self, *args: Any) -> Any:
         """Compute; a subclass says what."""
         raise NotSupportedError(f"{type(self).__name__}: a Block defines forward")
+
+    def list_recurrences(self) -> list[Recurrence]:
+        """The unrolled recurrences of the graph made last: which ran as one fused operator, and why the others did not.
+
+        A Block that does not run as a graph itself answers for those inside that do, one after another.
+
+        Raises
+        ------
+        MXNetError
+            If there is no such graph: the Block must be hybridized and must have run. Blocks inside a hybridized one
+            have none of their own; what they do is in the graph of the outermost.
+
+        Examples
+        --------
+        >>> import rennet as mx
+        >>> class Net(mx.gluon.HybridBlock):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.cell = mx.gluon.rnn.GRUCell(3, prefix="gru_")
+        ...     def hybrid_forward(self, F, x):
+        ...         return self.cell.unroll(5, x, merge_outputs=True)[0]
+        >>> net = Net()
+        >>> net.initialize()
+        >>> net.hybridize()
+        >>> output = net(mx.nd.ones((2, 5, 4)))
+        >>> net.list_recurrences()
+        [Recurrence(name='gru_t0_out ... gru_t4_out', mode='gru', steps=5, why_not=None)]
+        """
+        graphs = {id(each): each for each in self._graphs()}
+        if not graphs:
+            raise MXNetError(
+                f"{self.name}: list_recurrences: expected a Block that is hybridized and has run once. If it is part "
+                "of a hybridized Block, it runs in that one's graph: ask the outermost one"
+            )
+        return [recurrence for each in graphs.values() for recurrence in each.recurrences]
+
+    def _graphs(self) -> Iterator[CachedOp]:
+        """The graphs as which this Block, or Blocks inside, ran last."""
+        for child in self._children.values():
+            yield from child._graphs()
 
     def as_torch(self) -> BlockModule:
         """This Block as a ``torch.nn.Module`` that shares its parameters; see `gluon.torch_module.BlockModule`."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from .. import ndarray, symbol
 from .._formats.atomic import write_atomic
-from .._passes import Recurrence
 from ..base import ArgumentError, MXNetError, NotSupportedError, ShapeError, shown
 from ..cached_op import CachedOp
 from ..context import Context
@@ -147,10 +146,8 @@ class HybridBlock(Block):
     @property
     def _cached_graph(self) -> tuple[list[Symbol], Symbol] | tuple[()]:
         """The graph that was made last, and its inputs; empty if there is none."""
-        if not self._traces:
-            return ()
-        last = next(reversed(self._traces.values()))
-        return last.inputs, last.output
+        last = self._graph_made_last()
+        return () if last is None else (last.inputs, last.output)
 
     def _trace(self, args: Sequence[Any]) -> _Trace:
         """The graph for arguments of this form."""
@@ -275,34 +272,15 @@ class HybridBlock(Block):
         self._op_hook = callback, monitor_all
         super().register_op_hook(callback, monitor_all)
 
-    def list_recurrences(self) -> list[Recurrence]:
-        """The unrolled recurrences of the graph made last: which ran as one fused operator, and why the others did not.
+    def _graph_made_last(self) -> _Trace | None:
+        return next(reversed(self._traces.values()), None)
 
-        Raises
-        ------
-        MXNetError
-            If there is no such graph: the Block must be hybridized and must have run.
-
-        Examples
-        --------
-        >>> import rennet as mx
-        >>> class Net(mx.gluon.HybridBlock):
-        ...     def __init__(self):
-        ...         super().__init__()
-        ...         self.cell = mx.gluon.rnn.GRUCell(3, prefix="gru_")
-        ...     def hybrid_forward(self, F, x):
-        ...         return self.cell.unroll(5, x, merge_outputs=True)[0]
-        >>> net = Net()
-        >>> net.initialize()
-        >>> net.hybridize()
-        >>> output = net(mx.nd.ones((2, 5, 4)))
-        >>> net.list_recurrences()
-        [Recurrence(name='gru_t0_out ... gru_t4_out', mode='gru', steps=5, why_not=None)]
-        """
-        last = next(reversed(self._traces.values())) if self._traces else None
-        if last is None or last.op is None:
-            raise MXNetError(f"{self.name}: list_recurrences: expected a Block that is hybridized and has run once")
-        return last.op.recurrences
+    def _graphs(self) -> Iterator[CachedOp]:
+        last = self._graph_made_last()
+        if last is not None and last.op is not None:
+            yield last.op
+        else:
+            yield from super()._graphs()
 
     # leaving
 

@@ -109,9 +109,8 @@ class SymbolBlock(HybridBlock):
         inputs, graph = self._given.inputs, self._given.output
         return f"{type(self).__name__}(\n{_indented(repr(graph))} : {len(inputs)} -> {len(graph)}\n)"
 
-    @property
-    def _cached_graph(self) -> tuple[list[Symbol], Symbol]:
-        return self._given.inputs, self._given.output
+    def _graph_made_last(self) -> _Trace:
+        return self._given
 
     def _trace(self, args: Sequence[Any]) -> _Trace:
         flat = flatten(list(args), "input")[0]
