@@ -134,3 +134,22 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     for length in (0, 7, 30, len(content) - 1):
         with pytest.raises(FormatError):
             mx.nd.load_frombuffer(content[:length])
+
+
+@pytest.mark.parametrize("path", [None, 3, "", "a\0b", "a\ud8ff", b"bytes"])
+def test_paths_that_are_none(path: Any) -> None:
+    with pytest.raises(ArgumentError, match="save: fname: expected"):
+        mx.nd.save(path, [mx.nd.ones(1)])
+    if not isinstance(path, bytes):  # which are the content
+        for load in (mx.nd.load, mx.sym.load):
+            with pytest.raises(ArgumentError, match="source: expected"):
+                load(path)
+
+
+def test_nothing_and_folders(tmp_path: Path) -> None:
+    for data in (None, 3):
+        with pytest.raises(ArgumentError, match=f"save: data: expected an NDArray, or a list or dict .*, got {data}"):
+            mx.nd.save(tmp_path / "a", data)  # pyright: ignore[reportArgumentType]
+    for load in (mx.nd.load, mx.sym.load):
+        with pytest.raises(ArgumentError, match="source: expected a file, got a directory"):
+            load(tmp_path)

@@ -12,7 +12,8 @@ from .objections import object_to
 
 __all__ = ["parse_graph"]
 
-MAX_NODES = 1_000_000
+MAX_NODES = 500_000
+MAX_HEADS = 1 << 18
 _MAX_INDEX = (1 << 32) - 1
 _ATTRIBUTE_KEYS = ("attr", "attrs")
 
@@ -92,6 +93,8 @@ class _Reader:
                 inner.append((sub, record, f"{self._where()}, subgraph {position}, "))
         self._node_number = None
         heads = self._list(self._require(raw, "heads"), "heads")
+        if len(heads) > MAX_HEADS:
+            self._fail("heads", f"at most {MAX_HEADS} outputs", str(len(heads)))
         graph.heads.extend(self._entry(head, "heads", len(nodes)) for head in heads)
         self._check_arg_nodes(self._list(self._require(raw, "arg_nodes"), "arg_nodes"), graph)
         if "node_row_ptr" in raw:
