@@ -213,3 +213,23 @@ def test_what_does_no_harm(tmp_path: Path) -> None:
             read()
         with pytest.warns(UserWarning, match=r"end: expected (nothing|no) more"):
             assert read(strict=False) == expected
+
+
+def test_what_shall_run_first_is_kept(oracle: Oracle) -> None:
+    """A node that nothing but another's `control_deps` names is part of the graph."""
+    text = graph(X, node("null", "b"), node("tanh", "first", [1, 0, 0]), node("tanh", "then", [0, 0, 0]))
+    given = json.loads(text)
+    given["nodes"][3]["control_deps"] = [2]
+    given["heads"] = [[3, 0, 0]]
+    source = f"net = mx.sym.load_json({json.dumps(given)!r})"
+    theirs = oracle.build(source, ["net"])["net"].json
+    assert '"control_deps": [2]' in theirs
+    net = mx.sym.load_json(theirs)
+    for each in (net, copy.deepcopy(net), pickle.loads(pickle.dumps(net)), mx.sym.load_json(net.tojson())):
+        assert each.tojson() == theirs
+        assert each.list_arguments() == ["x", "b"]
+    replaced = net(b=mx.sym.Variable("c") * 2)
+    assert replaced.list_arguments() == ["x", "c"]
+    assert json.loads(replaced.tojson())["nodes"][-1]["control_deps"] == [3]
+    out = net.bind(mx.cpu(), {"x": mx.nd.ones((2,)), "b": mx.nd.ones((2,))}).forward()[0]
+    mx.test_utils.assert_almost_equal(out, mx.nd.tanh(mx.nd.ones((2,))))

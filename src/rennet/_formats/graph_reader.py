@@ -107,11 +107,12 @@ class _Reader:
         name = self._text(self._require(raw, "name"), "name")
         entries = self._list(self._require(raw, "inputs"), "inputs")
         inputs = [self._entry(entry, "inputs", number) for entry in entries]
-        for dependency in self._list(raw.get("control_deps", []), "control_deps"):
+        control_deps = self._list(raw.get("control_deps", []), "control_deps")
+        for dependency in control_deps:
             self._number(dependency, "control_deps", number - 1)
         if type(raw.get("backward_source_id", 0)) is not int:
             self._fail("backward_source_id", "an integer", brief(raw["backward_source_id"]))
-        node = NodeRecord(op, name, self._node_attrs(raw), inputs)
+        node = NodeRecord(op, name, self._node_attrs(raw), inputs, control_deps=control_deps)
         if node.is_variable and (inputs or raw.get("subgraphs")):
             self._fail("inputs", "none, as op 'null' is a variable", f"{len(inputs)}, or subgraphs")
         return node

@@ -39,6 +39,7 @@ def to_record(symbol: Symbol) -> GraphRecord:
                 for (child, index), version in zip(node.inputs, node.versions, strict=True)
             ],
             subgraphs=list(node.subgraphs),
+            control_deps=[numbers[id(each)] for each in node.control_deps],
             num_outputs=node.num_outputs + (node.op.count_hidden(node.parsed) if node.op else 0),
         )
         for node in order
@@ -148,6 +149,7 @@ def _from_current(graph: GraphRecord, source: str) -> Symbol:
             raise FormatError(source, where, "inputs", f"{expected} for {record.op}", str(len(node.inputs)))
         node.subgraphs, node.from_file = tuple(record.subgraphs), True
         node.versions = [each.version for each in record.inputs]
+        node.control_deps = tuple(nodes[number] for number in record.control_deps)
         nodes.append(node)
         counts.append(node.num_outputs)
         left -= counts[-1]

@@ -179,7 +179,8 @@ class Symbol(Arithmetic):
 
         for node in self._nodes:
             if node not in replaced:
-                new[id(node)] = node.copied([entry(e) for e in node.inputs])
+                copied = new[id(node)] = node.copied([entry(e) for e in node.inputs])
+                copied.control_deps = tuple(entry((each, 0))[0] for each in node.control_deps)
         result = Symbol([entry(e) for e in self._outputs], self._versions)
         if replaced:
             for node in new.values():
