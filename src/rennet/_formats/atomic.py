@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from .checksum import has_checksum, sidecar
+from .checksum import checksum_line, has_checksum, sidecar
 from .paths import expect_path
 
 __all__ = ["write_atomic"]
@@ -81,7 +81,7 @@ def write_atomic(path: str | os.PathLike[str], data: bytes | Iterable[Chunk], ch
         raise
     _sync_directory(target.parent)
     if digest is not None:
-        write_atomic(sidecar(target), f"{digest.hexdigest()}  {target.name}\n".encode())
+        write_atomic(sidecar(target), checksum_line(digest.hexdigest(), target.name).encode())
 
 
 def _about(error: OSError, path: str) -> OSError:

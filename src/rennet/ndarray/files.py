@@ -11,7 +11,7 @@ import torch
 
 from .._collector import paused_collector
 from .._dtypes import BY_NAME, element_type
-from .._formats.array_record import DENSE_LIMIT, Record
+from .._formats.array_record import DENSE_LIMIT, Record, read_record
 from .._formats.byte_source import Readable
 from .._formats.containers import Content, read_arrays, write_arrays
 from .._formats.paths import expect_path
@@ -43,6 +43,17 @@ def from_record(record: Record) -> NDArray | None:
     if record.type_code == _BFLOAT16:
         return NDArray(torch.from_numpy(raw.view(np.int16)).view(torch.bfloat16), _CPU)
     return NDArray(torch.from_numpy(raw), _CPU)
+
+
+def from_handle(state: Any) -> NDArray:
+    """The array that the state of a pickled one describes."""
+    expect("NDArray.__setstate__: state", state, Mapping, "a dict with the array's record as 'handle'")
+    what = "NDArray.__setstate__: handle"
+    raw = expect(what, state.get("handle"), bytes | bytearray | memoryview, "the bytes of one array's record")
+    made = from_record(read_record(raw))
+    if made is None:
+        raise ArgumentError(f"{what}: expected an array, got a record that holds none")
+    return made
 
 
 def save(
