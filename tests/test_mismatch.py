@@ -45,6 +45,22 @@ def test_everything_is_listed() -> None:
         "cells": (called("a_", LSTM), called("a_", GRU), "of GRU cells, the network has LSTM cells"),
         "units": (called("a_", LSTM), called("a_", {"h2h_weight": (32, 8)}), "of cells of 8 units, .* have 5"),
         "input": (called("a_", LSTM), called("a_", {"i2h_weight": (20, 7)}), "has 7 features, that of the network 3"),
+        "kind and prefix": (called("lstm_", LSTM), called("gru_", GRU), "of GRU cells, the network has LSTM cells"),
+        "two directions": (
+            called("a_l0_", LSTM),
+            called("b_l0_", LSTM) | called("b_r0_", LSTM),
+            "of cells in both directions, those of the network run in one direction",
+        ),
+        "one direction": (
+            called("0.l_cell.", LSTM) | called("0.r_cell.", LSTM),
+            called("0.", LSTM),
+            "of cells in one direction, those of the network run in both",
+        ),
+        "vector": (
+            {"a_parameters": (440,)},
+            {"a_parameters": (520,)},
+            "has 520 elements in place of 440: are the size",
+        ),
         "transposed": ({"fc_weight": (2, 3)}, {"fc_weight": (3, 2)}, "fc_weight is transposed"),
     }.values(),
 )
@@ -122,3 +138,24 @@ class TestParameterDict:
             with pytest.raises(ShapeError, match=r"expected \(2, 3\), got \(3, 2\).*weight is transposed"):
                 load({names + name: each for name, each in given.items()})
             assert net.collect_params()["a_bias"].data().asnumpy().tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("form", ["fused", "packed", "apart"])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_what_a_block_is_advised(tmp_path: Path, form: str, bidirectional: bool) -> None:
+    """The advice is followed to the letter, and the layer computes what the cells do."""
+    cell = mx.rnn.FusedRNNCell(5, 2, "lstm", bidirectional=bidirectional, prefix="l_")
+    made = module(cell if form == "fused" else cell.unfuse())
+    made.init_params(mx.init.Uniform(0.5))
+    save = mx.rnn.save_rnn_checkpoint if form == "apart" else lambda _, *rest: mx.model.save_checkpoint(*rest)
+    save(cell.unfuse(), str(tmp_path / "f"), 1, made.symbol, *made.get_params())
+    layer = mx.gluon.rnn.LSTM(5, 2, layout="NTC", bidirectional=bidirectional, input_size=4)
+    layer.initialize()
+    if form != "packed":
+        with pytest.raises(ArgumentError, match=r"FusedRNNCell\(hidden_size.* give them to load_dict"):
+            layer.load_parameters(tmp_path / "f-0001.params")
+    params = mx.rnn.load_rnn_checkpoint(cell.unfuse(), str(tmp_path / "f"), 1)[1]
+    layer.load_dict({name.removeprefix("l_"): each for name, each in params.items()})
+    x = mx.nd.random.uniform(shape=(2, 3, 4))
+    made.forward(mx.io.DataBatch([x]), is_train=False)
+    mx.test_utils.assert_almost_equal(layer(x), made.get_outputs()[0], 1e-5, 1e-6)

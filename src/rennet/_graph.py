@@ -29,11 +29,16 @@ class Node:
         For each input, how often operators had written into it when it was used; files tell it, nothing else does.
     written : int
         How often operators have written into this variable so far.
+    control_deps : tuple of Node
+        Nodes that were to run before this one; files tell it. They belong to the graph, and change no number.
     from_file : bool
         Whether a file brought it: old ones give one parameter's name to several variables.
     """
 
-    __slots__ = ("attrs", "from_file", "inputs", "name", "op", "parsed", "subgraphs", "versions", "written")
+    __slots__ = (
+        *("attrs", "control_deps", "from_file", "inputs", "name", "op", "parsed", "subgraphs", "versions"),
+        "written",
+    )
 
     def __init__(
         self,
@@ -47,6 +52,7 @@ class Node:
         self.parsed: Mapping[str, Any] = parsed if parsed is not None else op.parse(attrs) if op else {}
         self.subgraphs: tuple[Any, ...] = ()
         self.versions = [0] * len(self.inputs)
+        self.control_deps: tuple[Node, ...] = ()
         self.written = 0
         self.from_file = False
 
@@ -75,6 +81,11 @@ class Node:
             return []
         return [entry for name, entry in zip(self.input_names, self.inputs, strict=False) if name in names]
 
+    @property
+    def needs(self) -> list[Entry]:
+        """What comes before this node in a graph: its inputs, and the nodes that were to run first."""
+        return [*self.inputs, *((node, 0) for node in self.control_deps)] if self.control_deps else self.inputs
+
     def note_writing(self) -> None:
         """See at which versions the inputs are used, and count that this operator writes into its states."""
         for child, _ in self.states:
@@ -82,7 +93,7 @@ class Node:
         self.versions = [child.written if child.op is None else 0 for child, _ in self.inputs]
 
     def copied(self, inputs: Iterable[Entry]) -> Node:
-        """The same with other inputs, as many as there were."""
+        """The same with other inputs, as many as there were, and without `control_deps`, which may be others too."""
         copy = Node(self.op, self.name, self.attrs, inputs, self.parsed)
         copy.subgraphs, copy.versions, copy.written = self.subgraphs, list(self.versions), self.written
         copy.from_file = self.from_file
@@ -104,15 +115,15 @@ def in_order(heads: Iterable[Entry]) -> list[Node]:
         if head in seen:
             continue
         seen.add(head)
-        stack = [(head, iter(head.inputs))]
+        stack = [(head, iter(head.needs))]
         while stack:
             node, rest = stack[-1]
             for child, _ in rest:
                 if child in seen:
                     continue
                 seen.add(child)
-                if child.inputs:
-                    stack.append((child, iter(child.inputs)))
+                if child.inputs or child.control_deps:
+                    stack.append((child, iter(child.needs)))
                     break
                 order.append(child)
             else:

@@ -14,10 +14,15 @@ _MOST_SHOWN = 6
 _RECURRENT = re.compile(r"(.*?)(i2h|h2h|h2r)(_[ifcorz])?_(weight|bias)")
 _KINDS = ("arg:", "aux:")
 _CELLS = {1: "RNN", 3: "GRU", 4: "LSTM"}
+_BACKWARD = re.compile(r"(?P<before>(?:.*[._])?)r(?P<after>\d+_|_cell\.).*")
 _BY_CHECKPOINT = "mx.rnn.load_rnn_checkpoint(cells, prefix, epoch) brings either form to that of the cells"
+_BY_DICT = (
+    "mx.rnn.load_rnn_checkpoint(mx.rnn.FusedRNNCell(hidden_size, num_layers, mode, prefix=P).unfuse(), prefix, "
+    "epoch)[1] has the matrices of a checkpoint in any form; take P off their names, and give them to load_dict"
+)
 
 
-def describe_mismatch(expected: Shapes, given: Shapes) -> str:
+def describe_mismatch(expected: Shapes, given: Shapes, block: bool = False) -> str:
     """Which names and shapes are missing, superfluous or different, and the likely cause; empty if all is well.
 
     Parameters
@@ -26,6 +31,8 @@ def describe_mismatch(expected: Shapes, given: Shapes) -> str:
         What the network has.
     given : dict of str to tuple
         What came. None in either stands for a shape that is not known.
+    block : bool
+        Whether the network is a block of Gluon's.
 
     Examples
     --------
@@ -41,16 +48,21 @@ the prefix that of the saved network?
     other = [f"{name} (expected {a}, got {b})" for name, a, b in _other_shapes(expected, given)]
     if other:
         parts.append(f"Of another shape: {_listed(other)}.")
-    cause = likely_cause(expected, given)
+    cause = likely_cause(expected, given, block)
     return " ".join([*parts, cause] if cause else parts)
 
 
-def likely_cause(expected: Shapes, given: Shapes) -> str:
-    """Why they probably differ, and what to do about it; empty if nothing suggests itself."""
+def likely_cause(expected: Shapes, given: Shapes, block: bool = False) -> str:
+    """Why they probably differ, and what to do about it; empty if nothing suggests itself.
+
+    What to do depends on whether the network is a `block` of Gluon's.
+    """
     missing, extra = _difference(expected, given)
     cause = (
         _marked(missing, extra)
-        or _another_form(missing, extra)
+        or _another_form(missing, extra, block)
+        or _another_direction(expected, given)
+        or _another_kind(_matrices(expected, missing), _matrices(given, extra))
         or _another_prefix(missing, extra)
         or _another_shape(_other_shapes(expected, given))
     )
@@ -90,7 +102,7 @@ def _marked(missing: Sequence[str], extra: Sequence[str]) -> str:
     return ""
 
 
-def _another_form(missing: Sequence[str], extra: Sequence[str]) -> str:
+def _another_form(missing: Sequence[str], extra: Sequence[str], block: bool) -> str:
     if not missing or not extra:
         return ""
     wanted, came = _form(missing), _form(extra)
@@ -103,7 +115,8 @@ def _another_form(missing: Sequence[str], extra: Sequence[str]) -> str:
         return ""
     if any("." in name for name in (*missing, *extra)):
         return f"the weights given are {names[came]}; the network's are {names[wanted]}"
-    return f"the weights given are {names[came]}; the network's are {names[wanted]}. {_BY_CHECKPOINT}"
+    mend = _BY_DICT if block else _BY_CHECKPOINT
+    return f"the weights given are {names[came]}; the network's are {names[wanted]}. {mend}"
 
 
 def _form(names: Iterable[str]) -> str:
@@ -115,6 +128,44 @@ def _form(names: Iterable[str]) -> str:
     if gates:
         return "packed"
     return "flat" if any(name.endswith("parameters") for name in names) else ""
+
+
+def _another_direction(expected: Shapes, given: Shapes) -> str:
+    ours, theirs = _both_ways(expected), _both_ways(given)
+    if ours == theirs or not any(map(_RECURRENT.search, expected)) or not any(map(_RECURRENT.search, given)):
+        return ""
+    ways = {True: "both directions", False: "one direction"}
+    return f"the weights given are of cells in {ways[theirs]}, those of the network run in {ways[ours]}"
+
+
+def _both_ways(names: Iterable[str]) -> bool:
+    """Whether there are weights of cells that run backwards, beside those of cells that run forwards."""
+    present = set(names)
+    for match in filter(None, map(_BACKWARD.fullmatch, present)):
+        place = len(match["before"])
+        if f"{match[0][:place]}l{match[0][place + 1 :]}" in present:
+            return True
+    return False
+
+
+def _matrices(shapes: Shapes, names: Iterable[str]) -> set[tuple[int, ...]]:
+    """The shapes of the hidden matrices among the names."""
+    found = (shapes[name] for name in names if name.endswith("h2h_weight"))
+    return {tuple(shape) for shape in found if shape is not None and len(shape) == 2}
+
+
+def _another_kind(ours: Iterable[tuple[int, ...]], theirs: Iterable[tuple[int, ...]]) -> str:
+    """Cells of another kind, by how many rows there are for each unit; of one kind on either side."""
+    kinds = [{_kind(shape) for shape in shapes} for shapes in (ours, theirs)]
+    if any(len(each) != 1 or None in each for each in kinds) or kinds[0] == kinds[1]:
+        return ""
+    (mine,), (came,) = kinds
+    return f"the weights are of {came} cells, the network has {mine} cells, whose gates are others"
+
+
+def _kind(shape: tuple[int, ...]) -> str | None:
+    rows, columns = shape
+    return _CELLS.get(rows // columns) if columns and rows % columns == 0 else None
 
 
 def _another_prefix(missing: Sequence[str], extra: Sequence[str]) -> str:
@@ -155,14 +206,18 @@ def _beginnings(ours: str, theirs: str) -> tuple[str, str]:
 def _another_shape(others: Sequence[tuple[str, tuple[int, ...], tuple[int, ...]]]) -> str:
     for name, wanted, came in others:
         found = _RECURRENT.fullmatch(name)
+        if name.endswith("parameters") and len(wanted) == len(came) == 1:
+            sizes = "the size of the input, num_hidden, num_layers, mode and bidirectional"
+            vector = f"{name}, the vector of a fused cell, has {came[0]} elements in place of {wanted[0]}"
+            return f"{vector}: are {sizes} those of the saved network?"
         if len(wanted) == 2 and wanted == came[::-1] and wanted[0] != wanted[1]:
             return f"{name} is transposed: MXNet keeps one row for each output"
         if found is None or len(wanted) != 2 or len(came) != 2:
             continue
         if found[2] == "h2h":
-            ours, theirs = (_CELLS.get(rows // columns) for rows, columns in (wanted, came) if columns)
-            if ours and theirs and ours != theirs:
-                return f"the weights are of {theirs} cells, the network has {ours} cells, whose gates are others"
+            kind = _another_kind([wanted], [came])
+            if kind:
+                return kind
             if wanted[1] != came[1]:
                 return f"the weights are of cells of {came[1]} units, the network's have {wanted[1]}"
         elif found[2] == "i2h" and wanted[0] == came[0]:

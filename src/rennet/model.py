@@ -74,7 +74,9 @@ def write_params(path: Prefix, arg_params: Mapping[str, NDArray], aux_params: Ma
     ndarray.save(path, arrays)
 
 
-def load_params(prefix: Prefix, epoch: int, dense: bool = False) -> tuple[dict[str, NDArray], dict[str, NDArray]]:
+def load_params(
+    prefix: Prefix, epoch: int, dense: bool = False, strict: bool = True
+) -> tuple[dict[str, NDArray], dict[str, NDArray]]:
     """Parameters and auxiliary states of a checkpoint.
 
     Parameters
@@ -85,6 +87,8 @@ def load_params(prefix: Prefix, epoch: int, dense: bool = False) -> tuple[dict[s
         Likewise.
     dense : bool
         Whether sparse arrays in the file are made dense; otherwise they are an error.
+    strict : bool
+        Whether bytes after the end and names that occur twice are errors (default) or warnings.
 
     Returns
     -------
@@ -97,13 +101,15 @@ def load_params(prefix: Prefix, epoch: int, dense: bool = False) -> tuple[dict[s
     FormatError
         The file is no ``.params`` file, or its names do not begin with ``arg:`` or ``aux:``.
     """
-    return read_params(_params_file(prefix, epoch), dense)
+    return read_params(_params_file(prefix, epoch), dense, strict)
 
 
-def read_params(path: Prefix, dense: bool = False) -> tuple[dict[str, NDArray], dict[str, NDArray]]:
-    """The reverse of `write_params`; `dense` and errors as for `load_params`."""
+def read_params(
+    path: Prefix, dense: bool = False, strict: bool = True
+) -> tuple[dict[str, NDArray], dict[str, NDArray]]:
+    """The reverse of `write_params`; `dense`, `strict` and errors as for `load_params`."""
     path = os.fspath(path)
-    content = ndarray.load(path, dense)
+    content = ndarray.load(path, dense, strict)
     if not content:
         logging.warning("%s holds no arrays", path)
         return {}, {}
@@ -124,7 +130,7 @@ def read_params(path: Prefix, dense: bool = False) -> tuple[dict[str, NDArray], 
 
 
 def load_checkpoint(
-    prefix: Prefix, epoch: int, dense: bool = False
+    prefix: Prefix, epoch: int, dense: bool = False, strict: bool = True
 ) -> tuple[Symbol, dict[str, NDArray], dict[str, NDArray]]:
     """Graph, parameters and auxiliary states of a checkpoint, whether rennet or MXNet wrote it.
 
@@ -136,6 +142,9 @@ def load_checkpoint(
         Likewise.
     dense : bool
         Whether sparse arrays in the file are made dense; otherwise they are an error.
+    strict : bool
+        Whether what is wrong with a file but does no harm, such as bytes after the end, is an error (default) or a
+        warning.
 
     Returns
     -------
@@ -161,4 +170,4 @@ def load_checkpoint(
     >>> again.list_arguments(), arg_params["fc_weight"].shape
     (['data', 'fc_weight', 'fc_bias'], (2, 4))
     """
-    return symbol.load(_symbol_file(prefix)), *load_params(prefix, epoch, dense)
+    return symbol.load(_symbol_file(prefix), strict), *load_params(prefix, epoch, dense, strict)

@@ -115,6 +115,14 @@ def test_errors_of_the_system_come_through(tmp_path: Path):
         write_atomic(tmp_path, b"new")
 
 
+def test_errors_name_the_file_that_was_meant(tmp_path: Path):
+    for path in (tmp_path / "missing" / "file", tmp_path / ("n" * 300)):
+        with pytest.raises(OSError) as caught:
+            write_atomic(path, b"new")
+        assert caught.value.filename == str(path)
+        assert "tmp" not in str(caught.value).replace(str(tmp_path), "")
+
+
 def test_a_name_as_long_as_a_name_can_be(tmp_path: Path):
     path = tmp_path / ("n" * 255)
     write_atomic(path, b"new")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -71,6 +73,21 @@ def test_graphs_and_states(tmp_path: Path) -> None:
         mx.sym.load(tmp_path / "a-symbol.json")
     with pytest.raises(FormatError, match="checksum: expected 0000"):
         module.load_optimizer_states(tmp_path / "a.states")
+
+
+@pytest.mark.skipif(shutil.which("sha256sum") is None, reason="no sha256sum here")
+def test_names_that_are_escaped(tmp_path: Path) -> None:
+    path = tmp_path / "od\\d\n.params"
+    mx.nd.save(path, [mx.nd.ones(2)], checksum=True)
+    beside = path.with_name(f"{path.name}.sha256")
+    ours = beside.read_text()
+    theirs = subprocess.run(["sha256sum", path.name], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+    assert ours == theirs
+    assert ours.startswith("\\")
+    assert len(mx.nd.load(path)) == 1
+    beside.write_text("\\" + "0" * 64 + theirs[65:])
+    with pytest.raises(FormatError, match="checksum: expected 0000"):
+        mx.nd.load(path)
 
 
 @pytest.mark.parametrize("text", ["", "nothing", "0" * 63, "g" * 64, "0" * 65])

@@ -276,3 +276,66 @@ class TestStrictness:
                 assert list(load(raw, strict=False)) == ["w"]
         with pytest.raises(ArgumentError, match="load_frombuffer: buf: expected the bytes of a file, got 'a'"):
             mx.nd.load_frombuffer("a")  # pyright: ignore[reportArgumentType]
+
+
+def header(descr: str = "'<f4'", fortran: str = "False", shape: str = "(1,)") -> bytes:
+    """An ``.npy`` file of version 2 with the given header, and no data."""
+    text = f"{{'descr':{descr},'fortran_order':{fortran},'shape':{shape}}}".encode()
+    return b"\x93NUMPY\x02\0" + struct.pack("<I", len(text)) + text
+
+
+class TestBoundsOfNumpys:
+    LONG = "0x" + "f" * 20000
+
+    @pytest.mark.parametrize(
+        "raw",
+        [header(shape=f"({LONG},)"), header(descr=LONG), header(fortran=LONG), header(shape=f"(-{LONG}, 'a')")],
+    )
+    def test_long_numbers(self, raw: bytes) -> None:
+        with pytest.raises(FormatError, match="npy: header: expected numbers of at most 20 digits, got b'0xfff"):
+            read_arrays(raw)
+
+    @pytest.mark.parametrize("packing", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+    def test_other_compressions(self, packing: int) -> None:
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w", packing) as archive:
+            archive.writestr("a.npy", npy(np.ones(100)))
+        for damage in (0, 1):
+            raw = bytearray(stream.getvalue())
+            raw[60] ^= damage
+            with pytest.raises(FormatError, match=rf"compression: expected 0 \(none\) or 8 \(deflate\), got {packing}"):
+                read_arrays(bytes(raw))
+
+    def test_overlapping_entries(self) -> None:
+        """The directory names the same bytes twice, as it could a million times."""
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w") as archive:
+            archive.writestr("a.npy", npy(np.ones(100)))
+            (entry,) = archive.infolist()
+            archive.filelist.append(entry)
+        with pytest.raises(FormatError, match=r"entry 'a\.npy': place: expected a beginning at .* or later, got 0"):
+            read_arrays(stream.getvalue(), strict=False)
+
+    def test_growth_is_counted_over_all_entries(self) -> None:
+        raw = npz(np.savez_compressed, **{f"a{place}": np.zeros(1 << 12) for place in range(8)})
+        assert len(read_arrays(raw, dense_limit=8 << 15).names) == 8
+        with pytest.raises(FormatError, match=r"entry 'a7\.npy': size: expected arrays that unpack to less"):
+            read_arrays(raw, dense_limit=(8 << 15) - len(raw))
+
+
+@pytest.mark.parametrize("container", sorted(CONTAINERS))
+def test_names_that_are_no_text(tmp_path: Path, container: str) -> None:
+    for name, message in ((1, "save: names: expected text, got 1"), ("a\ud800", "can be written as UTF-8")):
+        with pytest.raises(ArgumentError, match=message):
+            mx.nd.save(tmp_path / "a", {name: mx.nd.ones(1)}, container)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ArgumentError, match=r"names: expected at most 6553\d bytes; got 70000 for 'nnnn"):
+        mx.nd.save(tmp_path / "a", {"n" * 70000: mx.nd.ones(1)}, container)
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize("container", ["npz", "safetensors"])
+def test_names_that_the_reader_refuses(tmp_path: Path, container: str) -> None:
+    with pytest.raises(ArgumentError, match="names: expected text without NUL"):
+        mx.nd.save(tmp_path / "a", {"c\0d": mx.nd.ones(1)}, container)
+    mx.nd.save(tmp_path / "a", {"n" * 65531: mx.nd.ones(1)}, container)
+    assert list(mx.nd.load(tmp_path / "a")) == ["n" * 65531]

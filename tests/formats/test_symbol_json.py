@@ -4,6 +4,7 @@ import contextlib
 import json
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -271,6 +272,32 @@ class TestDamage:
         monkeypatch.setattr(json_text, "MAX_TEXT", 20)
         with pytest.raises(FormatError, match="expected at most 20 bytes, got"):
             parse(graph(variable()))
+
+    def test_parts_are_limited(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(json_text, "MAX_COMMAS", 10)
+        assert json_text.load_json("[[], [], []]", "a file", True, 4) == [[], [], []]
+        with pytest.raises(FormatError, match="expected at most 4 lists and objects, got 5"):
+            json_text.load_json("[[], [], [], {}]", "a file", True, 4)
+        with pytest.raises(FormatError, match="expected at most 10 commas, got 11"):
+            json_text.load_json(f"[{'1, ' * 11} 1]", "a file", True)
+        assert len(json_text.load_json(json.dumps([",,,,[[[[" * 100000]), "a file", True, 1)[0]) == 800000
+        monkeypatch.undo()
+        monkeypatch.setattr(graph_reader, "MAX_HEADS", 3)
+        assert len(parse(graph(variable(), heads=[[0, 0]] * 3)).heads) == 3
+        with pytest.raises(FormatError, match="heads: expected at most 3 outputs, got 4"):
+            parse(graph(variable(), heads=[[0, 0]] * 4))
+
+    def test_quotes_alone_take_little_memory(self):
+        tracemalloc.start()
+        with pytest.raises(FormatError, match="expected nothing more"):
+            json_text.load_json(b'"' * 4_000_000, "a file", True)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 20_000_000
+
+    def test_large_numbers_are_described(self):
+        assert json_text.brief(1 << 20000) == "a number of 20001 bits"
+        assert len(json_text.brief(tuple(range(1000)))) < 250
 
     def test_truncated_anywhere(self):
         text = golden("shared_states")

@@ -134,3 +134,49 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     for length in (0, 7, 30, len(content) - 1):
         with pytest.raises(FormatError):
             mx.nd.load_frombuffer(content[:length])
+
+
+@pytest.mark.parametrize("path", [None, 3, "", "a\0b", "a\ud8ff", b"bytes"])
+def test_paths_that_are_none(path: Any) -> None:
+    with pytest.raises(ArgumentError, match="save: fname: expected"):
+        mx.nd.save(path, [mx.nd.ones(1)])
+    if not isinstance(path, bytes):  # which are the content
+        for load in (mx.nd.load, mx.sym.load):
+            with pytest.raises(ArgumentError, match="source: expected"):
+                load(path)
+
+
+def test_nothing_and_folders(tmp_path: Path) -> None:
+    for data in (None, 3):
+        with pytest.raises(ArgumentError, match=f"save: data: expected an NDArray, or a list or dict .*, got {data}"):
+            mx.nd.save(tmp_path / "a", data)  # pyright: ignore[reportArgumentType]
+    for load in (mx.nd.load, mx.sym.load):
+        with pytest.raises(ArgumentError, match="source: expected a file, got a directory"):
+            load(tmp_path)
+
+
+def test_the_state_of_mxnets_pickles(oracle: Oracle) -> None:
+    source = """
+import numpy as np
+arrays = [mx.nd.array([[1, 2], [3, 4]], dtype=kind) for kind in ("float16", "int64")]
+arrays.append(mx.nd.array([[0, 0], [0, 5], [0, 0]]).tostype("row_sparse"))
+handles = [mx.nd.array(np.frombuffer(bytes(each.__getstate__()["handle"]), "u1"), dtype="u1") for each in arrays]
+net = mx.sym.FullyConnected(mx.sym.Variable("x"), num_hidden=2, name="fc")
+text = mx.nd.array(np.frombuffer(net.__getstate__()["handle"].encode(), "u1"), dtype="u1")
+"""
+    found = oracle.build(source, ["handles", "text"])
+    expected = (np.array([[1, 2], [3, 4]], "f2"), np.array([[1, 2], [3, 4]], "i8"), [[0, 0], [0, 5], [0, 0]])
+    for handle, values in zip(found["handles"], expected, strict=True):
+        array: Any = mx.nd.NDArray.__new__(mx.nd.NDArray)
+        array.__setstate__({"handle": bytearray(np.asarray(handle).tobytes())})
+        np.testing.assert_array_equal(array.asnumpy(), values)
+    symbol: Any = mx.sym.Symbol.__new__(mx.sym.Symbol)
+    symbol.__setstate__({"handle": np.asarray(found["text"]).tobytes().decode()})
+    assert symbol.list_arguments() == ["x", "fc_weight", "fc_bias"]
+
+
+@pytest.mark.parametrize("state", [None, {}, {"handle": None}, {"handle": 3}])
+def test_other_states(state: Any) -> None:
+    for made in (mx.nd.ones(1), mx.sym.Variable("x")):
+        with pytest.raises(ArgumentError, match=r"__setstate__: (state|handle): expected"):
+            made.__setstate__(state)

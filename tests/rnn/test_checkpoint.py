@@ -57,6 +57,37 @@ def test_every_form_reads_every_form(
     )
 
 
+@pytest.mark.parametrize("mode", ["lstm", "gru", "rnn_relu", "rnn_tanh"])
+@pytest.mark.parametrize("both_ways", [False, True], ids=["one way", "both ways"])
+@pytest.mark.parametrize("load_fused", [False, True], ids=["to unfused", "to fused"])
+@pytest.mark.parametrize("save_fused", [False, True], ids=["of unfused", "of fused"])
+def test_what_a_module_saved(tmp_path: Path, mode: str, both_ways: bool, load_fused: bool, save_fused: bool) -> None:
+    """Packed, as `save_checkpoint` writes it; beside another cell, and within one."""
+
+    def cell(fused: bool) -> BaseRNNCell:
+        whole = FusedRNNCell(3, 2, mode, bidirectional=both_ways, dropout=0.5, prefix="net_")
+        stack = mx.rnn.SequentialRNNCell()
+        stack.add(whole if fused else whole.unfuse())
+        stack.add(mx.rnn.ZoneoutCell(GRUCell(2, prefix="l0_")))
+        return stack
+
+    net, prefix = network(cell(save_fused)), f"{tmp_path}/net"
+    params = weights(net)
+    mx.model.save_checkpoint(prefix, 3, net, to_nd(params), {})
+    _, arg_params, _ = load_rnn_checkpoint(cell(load_fused), prefix, 3)
+    other = network(cell(load_fused))
+    assert arg_params.keys() | {"x"} == {*other.list_arguments()}
+    assert_all_close(results(other, {**to_numpy(arg_params), **X}), results(net, {**params, **X}), 1e-6, "outputs")
+
+
+def test_a_vector_of_other_cells(tmp_path: Path) -> None:
+    net, prefix = network(fused()), f"{tmp_path}/net"
+    mx.model.save_checkpoint(prefix, 1, net, to_nd(weights(net)), {})
+    for cell in (FusedRNNCell(3, 2, "gru", prefix="net_").unfuse(), FusedRNNCell(3, 2, prefix="a_").unfuse()):
+        with pytest.raises(ArgumentError, match="there is net_parameters, of a fused cell"):
+            load_rnn_checkpoint(cell, prefix, 1)
+
+
 @pytest.mark.parametrize("form", ["", ".unfuse()"], ids=["fused", "unfused"])
 def test_files_there_and_back(oracle: Oracle, tmp_path: Path, form: str) -> None:
     """MXNet reads what we saved and the other way round, to the same weights; the files are the same."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import io
 import json
 import pickle
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from hypothesis import strategies as st
 
 import rennet as mx
 from oracle.client import Oracle
-from rennet.base import FormatError, MXNetError, NotSupportedError
+from rennet.base import ArgumentError, FormatError, MXNetError, NotSupportedError
 from same_script import run_here
 
 GOLDENS = Path(__file__).parents[1] / "goldens"
@@ -182,3 +184,52 @@ def test_operators_of_ours_are_not_saved() -> None:
     net = internal._rnn_of_parts(*parts, state_size=3, num_layers=1, mode="gru", name="own")
     with pytest.raises(NotSupportedError, match="own: the operator _rnn_of_parts is rennet's own"):
         net.tojson()
+
+
+def test_streams() -> None:
+    raw = graph(X).encode()
+    stream = io.BytesIO(b"before" + raw)
+    stream.seek(6)
+    assert mx.sym.load(stream).list_arguments() == ["x"]
+    with pytest.raises(ArgumentError, match="expected a stream of bytes; got one of str"):
+        mx.sym.load(io.StringIO(graph(X)))  # pyright: ignore[reportArgumentType]
+
+
+def test_what_does_no_harm(tmp_path: Path) -> None:
+    """Bytes after the end, in either file of a checkpoint."""
+    net = mx.sym.Variable("x") * 2
+    mx.model.save_checkpoint(tmp_path / "net", 1, net, {"w": mx.nd.ones(1)}, {})
+    for path in (tmp_path / "net-symbol.json", tmp_path / "net-0001.params"):
+        path.write_bytes(path.read_bytes() + b"more")
+    text = (tmp_path / "net-symbol.json").read_text()
+    reads: list[Callable[..., Any]] = [
+        lambda **how: mx.sym.load(tmp_path / "net-symbol.json", **how).tojson(),
+        lambda **how: mx.sym.load_json(text, **how).tojson(),
+        lambda **how: mx.model.load_checkpoint(tmp_path / "net", 1, **how)[0].tojson(),
+        lambda **how: mx.model.load_params(tmp_path / "net", 1, **how)[0]["w"].asscalar(),
+    ]
+    for read, expected in zip(reads, [*[net.tojson()] * 3, 1], strict=True):
+        with pytest.raises(FormatError, match=r"end: expected (nothing|no) more"):
+            read()
+        with pytest.warns(UserWarning, match=r"end: expected (nothing|no) more"):
+            assert read(strict=False) == expected
+
+
+def test_what_shall_run_first_is_kept(oracle: Oracle) -> None:
+    """A node that nothing but another's `control_deps` names is part of the graph."""
+    text = graph(X, node("null", "b"), node("tanh", "first", [1, 0, 0]), node("tanh", "then", [0, 0, 0]))
+    given = json.loads(text)
+    given["nodes"][3]["control_deps"] = [2]
+    given["heads"] = [[3, 0, 0]]
+    source = f"net = mx.sym.load_json({json.dumps(given)!r})"
+    theirs = oracle.build(source, ["net"])["net"].json
+    assert '"control_deps": [2]' in theirs
+    net = mx.sym.load_json(theirs)
+    for each in (net, copy.deepcopy(net), pickle.loads(pickle.dumps(net)), mx.sym.load_json(net.tojson())):
+        assert each.tojson() == theirs
+        assert each.list_arguments() == ["x", "b"]
+    replaced = net(b=mx.sym.Variable("c") * 2)
+    assert replaced.list_arguments() == ["x", "c"]
+    assert json.loads(replaced.tojson())["nodes"][-1]["control_deps"] == [3]
+    out = net.bind(mx.cpu(), {"x": mx.nd.ones((2,)), "b": mx.nd.ones((2,))}).forward()[0]
+    mx.test_utils.assert_almost_equal(out, mx.nd.tanh(mx.nd.ones((2,))))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from hypothesis import strategies as st
 import rennet as mx
 from oracle.client import Oracle
 from rennet import optimizer
+from rennet._formats import pickled
 from rennet._formats.pickled import Made, Named, read_pickle
 from rennet.base import FormatError, MXNetError, NotSupportedError
+from rennet.optimizer import mxnet_states
 
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "sgd": ("sgd", {}),
@@ -351,3 +354,56 @@ def test_what_a_pickle_says() -> None:
     assert isinstance(said, Made)
     assert said.kind == Named(os.name if os.name == "nt" else "posix", "system")
     assert said.args == ("touch x",)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pickle.dumps({10**5000: None}),
+        pickle.dumps({0: 10**5000}),
+        pickle.dumps(({0: None}, {10**5000: 1})),
+        b"\x80\x02}I" + b"9" * 100 + b"\nNs.",
+    ],
+)
+def test_numbers_without_end(raw: bytes) -> None:
+    with pytest.raises(FormatError, match="expected a number of at most 128 bits"):
+        updater().set_states(raw)
+
+
+def test_things_within_each_other() -> None:
+    key = b"X\x0c\0\0\0lr_scheduler"
+    scheduler = b"cmxnet.lr_scheduler\nFactorScheduler\n)\x81q\x01}" + key + b"h\x01sb"
+    raw = b"\x80\x02}cmxnet.optimizer.optimizer\nSGD\n)\x81}" + key + scheduler + b"sb\x86."
+    with pytest.raises(FormatError, match="learning-rate scheduler: pickle: expected a scheduler without another one"):
+        updater().set_states(raw)
+    many = 10000  # a bytearray of a bytearray of a bytearray
+    wrapped = b"cbuiltins\nbytearray\n" * many + b"C\x08nonsense" + b"\x85R" * many
+    array = b"cmxnet.ndarray.ndarray\nNDArray\nN\x85R}X\x06\x00\x00\x00handle" + wrapped + b"sb"
+    with pytest.raises(FormatError, match="array magic"):
+        updater().set_states(b"\x80\x03}K\x00" + array + b"s.")
+
+
+def test_all_arrays_of_a_file_share_one_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of a few bytes, and each, made dense, within the limit."""
+    rows = 1000
+    row_sparse = struct.pack("<Iii2qi2qiiiii1q", 0xF993FAC9, 1, 2, 1, 1, 2, rows, 1, 1, 0, 0, 6, 1, 1)
+    row_sparse += struct.pack("<fq", 1, 5)
+    dense = struct.pack("<Iiiqiii", 0xF993FAC9, 0, 1, rows, 1, 0, 0) + bytes(4 * rows)
+    for content, where in ((row_sparse, "shape: expected sparse"), (dense, "state 4: pickle: expected arrays of at")):
+        size = len(content).to_bytes(4, "little")
+        raw = b"\x80\x03}"
+        for index in range(8):
+            handle = b"B" + size + content + b"q\x01" if not index or content is row_sparse else b"h\x01"
+            array = b"cmxnet.ndarray.ndarray\nNDArray\nN\x85R}X\x06\x00\x00\x00handle" + handle + b"sb"
+            raw += b"K" + bytes([index]) + array + b"s"
+        monkeypatch.setattr(mxnet_states, "DENSE_LIMIT", 8 * 4 * rows)
+        updater().set_states(raw + b".")
+        monkeypatch.setattr(mxnet_states, "DENSE_LIMIT", 4 * 4 * rows - len(raw) + 2)
+        with pytest.raises(FormatError, match=where):
+            updater().set_states(raw + b".")
+
+
+def test_operations_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pickled, "_MOST_STEPS", 100)
+    with pytest.raises(FormatError, match="pickle: expected at most 100 operations, got more"):
+        updater().set_states(b"\x80\x03(" + b"]" * 200 + b"t.")

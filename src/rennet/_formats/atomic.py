@@ -10,7 +10,8 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from .checksum import has_checksum, sidecar
+from .checksum import checksum_line, has_checksum, sidecar
+from .paths import expect_path
 
 __all__ = ["write_atomic"]
 
@@ -40,8 +41,11 @@ def write_atomic(path: str | os.PathLike[str], data: bytes | Iterable[Chunk], ch
     Raises
     ------
     OSError
-        From the operating system, unchanged; the temporary file is gone by then, and `path` is as it was.
+        From the operating system, about `path`; the temporary file is gone by then, and `path` is as it was.
+    ArgumentError
+        `path` is none.
     """
+    path = expect_path("path", path)
     chunks = (data,) if isinstance(data, bytes) else data
     target = Path(os.path.realpath(path))
     mode = _mode(target)
@@ -53,7 +57,10 @@ def write_atomic(path: str | os.PathLike[str], data: bytes | Iterable[Chunk], ch
     temporary = target.with_name(f".{secrets.token_hex(8)}.rennet-tmp")
     digest = hashlib.sha256() if checksum or has_checksum(target) else None
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(temporary, flags, 0o666)
+    try:
+        descriptor = os.open(temporary, flags, 0o666)
+    except OSError as error:
+        raise _about(error, path) from None
     try:
         with os.fdopen(descriptor, "wb", _BUFFER) as stream:
             for chunk in chunks:
@@ -67,12 +74,19 @@ def write_atomic(path: str | os.PathLike[str], data: bytes | Iterable[Chunk], ch
         if digest is not None:
             sidecar(target).unlink(missing_ok=True)
         temporary.replace(target)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename == os.fspath(temporary):
+            raise _about(error, path) from None
         raise
     _sync_directory(target.parent)
     if digest is not None:
-        write_atomic(sidecar(target), f"{digest.hexdigest()}  {target.name}\n".encode())
+        write_atomic(sidecar(target), checksum_line(digest.hexdigest(), target.name).encode())
+
+
+def _about(error: OSError, path: str) -> OSError:
+    """The same error about the file that was to be written, not about the temporary one."""
+    return type(error)(error.errno, error.strerror, path)
 
 
 def _mode(path: Path) -> int | None:

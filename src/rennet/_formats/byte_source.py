@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Protocol
 from ..base import ArgumentError, FormatError
 from .checksum import verifying
 from .objections import object_to
+from .paths import expect_path
 
 __all__ = ["ByteSource", "Readable", "open_source"]
 
@@ -181,9 +182,12 @@ def open_source(source: Readable, strict: bool = True) -> Iterator[ByteSource]:
     if isinstance(source, bytes | bytearray | memoryview):
         yield _from_bytes(source, "<bytes>", strict)
     elif isinstance(source, str | os.PathLike):
+        path = Path(expect_path("source", source))
+        if path.is_dir():
+            raise ArgumentError(f"source: expected a file, got a directory: {os.fspath(source)!r}")
         # what is read from a pipe can be read once only
-        checking = verifying(source) if Path(source).is_file() else nullcontext()
-        with checking, Path(source).open("rb") as stream:
+        checking = verifying(path) if path.is_file() else nullcontext()
+        with checking, path.open("rb") as stream:
             yield _from_stream(stream, os.fspath(source), strict)
     elif hasattr(source, "read"):
         yield _from_stream(source, str(getattr(source, "name", "<stream>")), strict)

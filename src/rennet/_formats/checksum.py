@@ -13,9 +13,10 @@ from pathlib import Path
 
 from ..base import FormatError
 
-__all__ = ["has_checksum", "read_verified", "sidecar", "verifying"]
+__all__ = ["checksum_line", "has_checksum", "read_verified", "sidecar", "verifying"]
 
-_LINE = re.compile(r"([0-9a-fA-F]{64})(\s.*)?", re.DOTALL)
+_LINE = re.compile(r"\\?([0-9a-fA-F]{64})(\s.*)?", re.DOTALL)
+_ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r"})
 _LONGEST = 1 << 13
 _PIECE = 1 << 20
 
@@ -23,6 +24,16 @@ _PIECE = 1 << 20
 def sidecar(path: str | os.PathLike[str]) -> Path:
     """Where the checksum of a file is, if it has one."""
     return Path(f"{os.path.realpath(path)}.sha256")
+
+
+def checksum_line(digest: str, name: str) -> str:
+    """What ``sha256sum`` writes; a backslash before the line says that those in the name are doubled.
+
+    >>> checksum_line("1f", "a.params").split()
+    ['1f', 'a.params']
+    """
+    escaped = name.translate(_ESCAPES)
+    return f"{'' if escaped == name else chr(92)}{digest}  {escaped}\n"
 
 
 def has_checksum(path: str | os.PathLike[str]) -> bool:

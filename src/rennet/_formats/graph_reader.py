@@ -12,7 +12,8 @@ from .objections import object_to
 
 __all__ = ["parse_graph"]
 
-MAX_NODES = 1_000_000
+MAX_NODES = 500_000
+MAX_HEADS = 1 << 18
 _MAX_INDEX = (1 << 32) - 1
 _ATTRIBUTE_KEYS = ("attr", "attrs")
 
@@ -92,6 +93,8 @@ class _Reader:
                 inner.append((sub, record, f"{self._where()}, subgraph {position}, "))
         self._node_number = None
         heads = self._list(self._require(raw, "heads"), "heads")
+        if len(heads) > MAX_HEADS:
+            self._fail("heads", f"at most {MAX_HEADS} outputs", str(len(heads)))
         graph.heads.extend(self._entry(head, "heads", len(nodes)) for head in heads)
         self._check_arg_nodes(self._list(self._require(raw, "arg_nodes"), "arg_nodes"), graph)
         if "node_row_ptr" in raw:
@@ -104,11 +107,12 @@ class _Reader:
         name = self._text(self._require(raw, "name"), "name")
         entries = self._list(self._require(raw, "inputs"), "inputs")
         inputs = [self._entry(entry, "inputs", number) for entry in entries]
-        for dependency in self._list(raw.get("control_deps", []), "control_deps"):
+        control_deps = self._list(raw.get("control_deps", []), "control_deps")
+        for dependency in control_deps:
             self._number(dependency, "control_deps", number - 1)
         if type(raw.get("backward_source_id", 0)) is not int:
             self._fail("backward_source_id", "an integer", brief(raw["backward_source_id"]))
-        node = NodeRecord(op, name, self._node_attrs(raw), inputs)
+        node = NodeRecord(op, name, self._node_attrs(raw), inputs, control_deps=control_deps)
         if node.is_variable and (inputs or raw.get("subgraphs")):
             self._fail("inputs", "none, as op 'null' is a variable", f"{len(inputs)}, or subgraphs")
         return node

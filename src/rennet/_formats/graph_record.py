@@ -41,6 +41,8 @@ class NodeRecord:
     inputs: list[Entry] = field(default_factory=list)
     subgraphs: list[GraphRecord] = field(default_factory=list)
     num_outputs: int | None = None
+    control_deps: list[int] = field(default_factory=list)
+    """Numbers of nodes that shall run before this one."""
 
     @property
     def is_variable(self) -> bool:

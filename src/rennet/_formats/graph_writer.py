@@ -72,6 +72,8 @@ def _node(node: NodeRecord, depth: int) -> str:
     if node.attrs:
         fields["attrs"] = _dict({key: _text(value) for key, value in node.attrs.items()}, level + 1)
     fields["inputs"] = _entries(node.inputs, level + 1)
+    if node.control_deps:
+        fields["control_deps"] = _list(map(str, node.control_deps), level + 1)
     if node.subgraphs:
         fields["subgraphs"] = _list([_graph(sub, depth + 1) for sub in node.subgraphs], level + 1, spread=True)
     return _object(fields, level)

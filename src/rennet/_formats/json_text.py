@@ -17,30 +17,44 @@ __all__ = ["brief", "load_json"]
 MAX_TEXT = 1 << 26
 """Bytes of JSON that are read; 100 000 nodes take about 20 MB."""
 
+MAX_BRACKETS = 1 << 21
+"""Lists and objects in a text; a node of a graph has about six. They take far more memory than text."""
+
+MAX_COMMAS = 1 << 23
+
 MAX_NESTING = 4 * MAX_DEPTH + 8
 _MAX_DIGITS = 20
+_MAX_BITS = 128
 _BLANKS = " \t\n\r"
 _STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _NO_BRACKETS = bytes(set(range(256)) - set(_STEPS))
+_PIECE = 1 << 16
 
 
-def load_json(text: str | bytes, source: str, strict: bool) -> Any:
+def load_json(text: str | bytes, source: str, strict: bool, most: int = MAX_BRACKETS) -> Any:
     """The value that `text` spells.
 
-    Control characters may stand in strings as they are: MXNet writes them so.
+    Control characters may stand in strings as they are: MXNet writes them so. At most `most` lists and objects are
+    read.
 
     Raises
     ------
     FormatError
-        If `text` is too long, too deeply nested, not UTF-8 or not JSON, or holds NaN or Infinity; when `strict`, also
-        if a key occurs twice in an object, or if something follows the value. Otherwise these two only warn.
+        If `text` is too long, too deeply nested, of too many parts, not UTF-8 or not JSON, or holds NaN or Infinity;
+        when `strict`, also if a key occurs twice in an object, or if something follows the value. Otherwise these two
+        only warn.
     """
     raw = _encoded(text, source)
     if len(raw) > MAX_TEXT:
         raise FormatError(source, "byte 0", "JSON text", f"at most {MAX_TEXT} bytes", str(len(raw)))
-    depth = _nesting(raw)
-    if depth > MAX_NESTING:
-        raise FormatError(source, "byte 0", "JSON text", f"brackets at most {MAX_NESTING} deep", str(depth))
+    depth, brackets, commas = _nesting(raw)
+    for expected, limit, got in (
+        (f"brackets at most {MAX_NESTING} deep", MAX_NESTING, depth),
+        (f"at most {most} lists and objects", most, brackets),
+        (f"at most {MAX_COMMAS} commas", MAX_COMMAS, commas),
+    ):
+        if got > limit:
+            raise FormatError(source, "byte 0", "JSON text", expected, str(got))
     decoded = _decoded(raw, source)
     decoder = json.JSONDecoder(
         strict=False,
@@ -68,7 +82,10 @@ def brief(value: Any) -> str:
         return repr(value if len(value) <= 60 else f"{value[:60]}...")
     if isinstance(value, list | dict):
         return f"a {type(value).__name__} of {len(value)}"
-    return repr(value)
+    if isinstance(value, int) and value.bit_length() > _MAX_BITS:
+        return f"a number of {value.bit_length()} bits"  # Python refuses to spell the largest
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}..."
 
 
 def _encoded(text: str | bytes, source: str) -> bytes:
@@ -88,11 +105,22 @@ def _decoded(raw: bytes, source: str) -> str:
         raise FormatError(source, f"byte {error.start}", "JSON text", "UTF-8", got) from None
 
 
-def _nesting(raw: bytes) -> int:
-    """How deep the brackets outside strings go, found without nesting anything."""
+def _nesting(raw: bytes) -> tuple[int, int, int]:
+    """How deep the brackets outside strings go, how many are opened, and how many commas there are.
+
+    Nothing is nested for it, and no more than a piece of the text is taken apart at a time.
+    """
     unescaped = raw.replace(b"\\\\", b"").replace(b'\\"', b"")
-    brackets = b"".join(unescaped.split(b'"')[::2]).translate(None, _NO_BRACKETS)
-    return max(accumulate(map(_STEPS.__getitem__, brackets)), default=0)
+    depth = deepest = brackets = commas = inside = 0
+    for start in range(0, len(unescaped), _PIECE):
+        parts = unescaped[start : start + _PIECE].split(b'"')
+        outside = b"".join(parts[inside::2])
+        inside ^= (len(parts) - 1) & 1
+        steps = list(accumulate(map(_STEPS.__getitem__, outside.translate(None, _NO_BRACKETS)), initial=depth))
+        depth, deepest = steps[-1], max(deepest, *steps)
+        brackets += outside.count(b"[") + outside.count(b"{")
+        commas += outside.count(b",")
+    return deepest, brackets, commas
 
 
 def _object(pairs: list[tuple[str, Any]], source: str, strict: bool) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import io
 import math
+import re
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from ..base import ArgumentError, FormatError
 from .array_record import DENSE_LIMIT, MAX_NDIM, Record
 from .byte_source import ByteSource
 from .json_text import brief
+from .names import encoded_names
 from .objections import object_to
 
 __all__ = ["NPY_START", "NPZ_START", "dump_npz", "read_npy", "read_npz"]
@@ -25,7 +27,12 @@ NPY_START = b"\x93NUMPY"
 NPZ_START = b"PK"
 
 _MAX_HEADER = 1 << 16
-_MAX_ENTRIES = 1 << 20
+_MAX_ENTRIES = 1 << 18
+_MAX_NAME_BYTES = (1 << 16) - 1
+"""What a zip archive can hold, the suffix included."""
+_LONG_NUMBER = re.compile(rb"[0-9][0-9A-Za-z_.]{20}")
+_ENTRY_HEADER = 30
+_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _SUFFIX = ".npy"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest time a zip archive can tell: with it, the same arrays give the same bytes."""
@@ -52,9 +59,9 @@ def read_npz(source: ByteSource, growth: int = DENSE_LIMIT) -> tuple[list[str], 
     source : ByteSource
         Standing at the archive's first byte.
     growth : int
-        Bytes that compressed arrays together may take beyond those in the archive.
+        Bytes that arrays together may take beyond the size of the archive.
     """
-    left = growth
+    left = source.left + growth
     name = source.name
     found: dict[str, Record] = {}
     try:
@@ -62,9 +69,15 @@ def read_npz(source: ByteSource, growth: int = DENSE_LIMIT) -> tuple[list[str], 
             entries = archive.infolist()
             if len(entries) > _MAX_ENTRIES:
                 raise FormatError(name, "directory", "entries", f"at most {_MAX_ENTRIES}", str(len(entries)))
+            _refuse_overlaps(name, entries)
             for entry in entries:
                 where = f"entry {brief(entry.filename)}"
-                left -= max(entry.file_size - entry.compress_size, 0)
+                if entry.compress_type not in _PACKINGS:
+                    mend = "NumPy writes no other."
+                    raise FormatError(
+                        name, where, "compression", "0 (none) or 8 (deflate)", str(entry.compress_type), mend
+                    )
+                left -= entry.file_size
                 if left < 0:
                     raise FormatError(name, where, "size", "arrays that unpack to less", str(entry.file_size))
                 key = entry.filename.removesuffix(_SUFFIX)
@@ -85,6 +98,16 @@ def read_npz(source: ByteSource, growth: int = DENSE_LIMIT) -> tuple[list[str], 
     except (OSError, IndexError, KeyError, OverflowError) as error:
         raise FormatError(name, "archive", "content", "a whole zip archive", repr(error)) from error
     return list(found), list(found.values())
+
+
+def _refuse_overlaps(name: str, entries: Sequence[zipfile.ZipInfo]) -> None:
+    """See that no byte of an archive is counted to two arrays: it could pose as very many."""
+    reached = 0
+    for entry in sorted(entries, key=lambda each: each.header_offset):
+        if entry.header_offset < reached:
+            where = f"entry {brief(entry.filename)}"
+            raise FormatError(name, where, "place", f"a beginning at {reached} or later", str(entry.header_offset))
+        reached = entry.header_offset + _ENTRY_HEADER + entry.compress_size
 
 
 class _Filling:
@@ -130,6 +153,9 @@ def _header(source: ByteSource, raw: bytes) -> tuple[ElementType, bool, bool, tu
     """Element type, whether its bytes are the other way round, whether columns come first, and the shape."""
     if b"\\" in raw:  # no header needs one, and Python would warn of some
         raise source.error("npy: header", "no backslashes", f"{raw[:40]!r}")
+    long = _LONG_NUMBER.search(raw)
+    if long is not None:
+        raise source.error("npy: header", "numbers of at most 20 digits", f"{long[0]!r}...")
     try:
         # a literal of Python, which is parsed, not evaluated; its length was limited
         header = ast.literal_eval(raw.decode("utf-8"))
@@ -157,9 +183,10 @@ def dump_npz(stream: BinaryIO, names: Sequence[str], records: Sequence[Record]) 
     Raises
     ------
     ArgumentError
-        For records without an array, and element types that NumPy has not.
+        For records without an array, element types that NumPy has not, and names that an archive cannot hold.
     """
     names = list(names) or [f"arr_{place}" for place in range(len(records))]
+    encoded_names(names, _MAX_NAME_BYTES - len(_SUFFIX), nul=False)
     for name, record in zip(names, records, strict=True):
         if record.array is None or record.type_code == BY_NAME["bfloat16"].code:
             what = "none" if record.array is None else "bfloat16, which NumPy has not: cast it to float32"

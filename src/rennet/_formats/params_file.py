@@ -17,6 +17,7 @@ from ..base import ArgumentError
 from .array_record import DENSE_LIMIT, Record, RecordReader, dump_record, read_record, record_data, record_header
 from .atomic import write_atomic
 from .byte_source import ByteSource, Readable, open_source
+from .names import MAX_NAME_BYTES, encoded_names
 
 __all__ = [
     "Record",
@@ -29,8 +30,8 @@ __all__ = [
     "write_params",
 ]
 
-MAX_ARRAYS = 1 << 20
-MAX_NAME_BYTES = 1 << 16
+MAX_ARRAYS = 1 << 18
+"""More than any network has; each takes some hundred bytes in memory, however few it takes in a file."""
 
 _MAGIC = 0x112
 _SMALLEST_RECORD = 4
@@ -151,24 +152,7 @@ def params_chunks(names: Sequence[str], records: Sequence[Record]) -> Iterator[b
         raise ArgumentError(f"names: expected none, or {len(records)} for as many arrays; got {len(names)}")
     if len(records) > MAX_ARRAYS:
         raise ArgumentError(f"records: expected at most {MAX_ARRAYS}; got {len(records)}")
-    return _chunks(_encoded(names), [record_header(record) for record in records], records)
-
-
-def _encoded(names: Sequence[str]) -> list[bytes]:
-    encoded = []
-    seen = set()
-    for name in names:
-        if name in seen:
-            raise ArgumentError(f"names: expected every name once; got {name!r} twice")
-        seen.add(name)
-        try:
-            raw = name.encode("utf-8")
-        except UnicodeEncodeError as error:
-            raise ArgumentError(f"names: expected text that can be written as UTF-8; got {name!r}") from error
-        if len(raw) > MAX_NAME_BYTES:
-            raise ArgumentError(f"names: expected at most {MAX_NAME_BYTES} bytes; got {len(raw)} for {name[:40]!r}...")
-        encoded.append(raw)
-    return encoded
+    return _chunks(encoded_names(names), [record_header(record) for record in records], records)
 
 
 def _chunks(names: list[bytes], headers: list[bytes], records: Sequence[Record]) -> Iterator[bytes | memoryview]:

@@ -19,6 +19,9 @@ from .json_text import brief
 __all__ = ["Made", "Named", "read_pickle"]
 
 _MARK = object()
+_MOST_STEPS = 1 << 21
+"""Operations that are followed; an array takes about fifteen. Each may take far more memory than it has bytes."""
+_MAX_BITS = 128
 _LITERALS = frozenset(
     {
         *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"),
@@ -92,8 +95,12 @@ def read_pickle(raw: bytes, source: str) -> Any:
 
 
 def _follow(machine: _Machine, raw: bytes) -> Any:
-    for operation, argument, place in pickletools.genops(raw):
+    for step, (operation, argument, place) in enumerate(pickletools.genops(raw)):
         machine.place = place or 0
+        if step >= _MOST_STEPS:
+            raise machine.error("pickle", f"at most {_MOST_STEPS} operations", "more")
+        if isinstance(argument, int) and argument.bit_length() > _MAX_BITS:
+            raise machine.error(operation.name, f"a number of at most {_MAX_BITS} bits", brief(argument))
         if operation.name == "STOP":
             if len(machine.stack) != 1:
                 raise machine.error("STOP", "one value", f"{len(machine.stack)}")

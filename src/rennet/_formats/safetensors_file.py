@@ -22,6 +22,8 @@ from ..base import ArgumentError
 from .array_record import MAX_NDIM, Record, record_data
 from .byte_source import ByteSource
 from .json_text import brief, load_json
+from .names import encoded_names
+from .params_file import MAX_ARRAYS
 
 __all__ = ["looks_like_safetensors", "read_safetensors", "safetensors_chunks"]
 
@@ -68,7 +70,7 @@ def read_safetensors(source: ByteSource) -> tuple[list[str], list[Record]]:
     (length,) = source.unpack("<Q", "length of the header")
     if length > MAX_HEADER:
         raise source.error("length of the header", f"at most {MAX_HEADER}", str(length))
-    header = load_json(source.take(length, "header"), f"{source.name}, header", source.strict)
+    header = load_json(source.take(length, "header"), f"{source.name}, header", source.strict, 3 * MAX_ARRAYS + 2)
     if type(header) is not dict:
         raise source.error("header", "an object", brief(header))
     metadata = header.pop(_METADATA, {})
@@ -138,14 +140,15 @@ def safetensors_chunks(names: Sequence[str], records: Sequence[Record]) -> Itera
     Raises
     ------
     ArgumentError
-        For arrays without names, names that occur twice, and records without an array.
+        For arrays without names, names that the reader would refuse, and records without an array.
     """
     if len(names) != len(records):
         raise ArgumentError(
             f"safetensors: expected a name for each of {len(records)} arrays, got {len(names)}; save a dict"
         )
-    if len(set(names)) < len(names) or _METADATA in names:
-        raise ArgumentError(f"safetensors: expected every name once, and none that is {_METADATA!r}")
+    encoded_names(names, nul=False)
+    if _METADATA in names:
+        raise ArgumentError(f"safetensors: expected names of arrays, and none that is {_METADATA!r}")
     order = sorted(range(len(names)), key=lambda place: -_itemsize(names[place], records[place]))
     offsets: dict[int, list[int]] = {}
     reached = 0
@@ -161,11 +164,7 @@ def safetensors_chunks(names: Sequence[str], records: Sequence[Record]) -> Itera
         }
         for place, (name, record) in enumerate(zip(names, records, strict=True))
     }
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False)
-    try:
-        raw = text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise ArgumentError("safetensors: expected names that can be written as UTF-8") from error
+    raw = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
     raw += b" " * (-len(raw) % _ALIGNMENT)
     return _chunks(raw, [records[place] for place in order])
 

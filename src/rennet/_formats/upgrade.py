@@ -68,7 +68,9 @@ def upgrade_graph(graph: GraphRecord, input_names: InputNames | None = None, sou
     places: list[int] = []  # where each node of the file went
     for old in graph.nodes:
         inputs = [entry._replace(node=places[entry.node]) for entry in old.inputs]
-        node = NodeRecord(old.op, old.name, _own_keys(old.attrs), inputs, old.subgraphs, old.num_outputs)
+        control_deps = [places[number] for number in old.control_deps]
+        attrs = _own_keys(old.attrs)
+        node = NodeRecord(old.op, old.name, attrs, inputs, old.subgraphs, old.num_outputs, control_deps)
         if not node.is_variable:
             if input_names is not None:
                 _mend_inputs(node, nodes, version, input_names, source)

@@ -261,14 +261,14 @@ class Block:
         if not allow_missing:
             for names in _by_parameter(parameters):
                 if not any(name in loaded for name in names):
-                    cause = sentence(likely_cause(*shapes(parameters, loaded)))
+                    cause = sentence(likely_cause(*shapes(parameters, loaded), block=True))
                     raise ArgumentError(
                         f"Parameter {names[0]!r} is missing in {where}, which contains parameters: {brief(loaded)}. "
                         f"Set allow_missing=True to ignore missing parameters{cause or '.'}"
                     )
         extra = [name for name in loaded if name not in parameters] if not ignore_extra else []
         if extra:
-            cause = sentence(likely_cause(*shapes(parameters, loaded)))
+            cause = sentence(likely_cause(*shapes(parameters, loaded), block=True))
             raise ArgumentError(
                 f"Parameter {extra[0]!r} loaded from {where} is not present in Block, which contains parameters "
                 f"{brief(parameters)}. Set ignore_extra=True to ignore{cause or '.'}"

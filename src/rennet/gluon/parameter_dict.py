@@ -251,14 +251,14 @@ class ParameterDict:
         if lacking:
             raise ArgumentError(
                 f"Parameter {lacking[0][len(restore_prefix) :]!r} is missing in {where}, which contains parameters: "
-                f"{brief(param_dict)}. {_SAME_PREFIX}{sentence(describe_mismatch(*shapes(self, loaded)))}"
+                f"{brief(param_dict)}. {_SAME_PREFIX}{sentence(describe_mismatch(*shapes(self, loaded), block=True))}"
             )
         extra = [name for name in loaded if name not in self] if not ignore_extra else []
         if extra:
             raise ArgumentError(
                 f"Parameter {extra[0][len(restore_prefix) :]!r} loaded from {where} is not present in ParameterDict, "
                 f"choices are: {brief(self)}. Set ignore_extra to True to ignore. {_SAME_PREFIX}"
-                f"{sentence(describe_mismatch(*shapes(self, loaded)))}"
+                f"{sentence(describe_mismatch(*shapes(self, loaded), block=True))}"
             )
         check_shapes(self, loaded, where)
         for name, value in loaded.items():
@@ -299,7 +299,7 @@ def check_shapes(
         if expected is not None and tuple(expected) != shape:
             raise ShapeError(
                 f"Failed loading Parameter {name!r} from {where}: shape incompatible: expected {tuple(expected)}, got "
-                f"{shape}{sentence(describe_mismatch(own, came))}"
+                f"{shape}{sentence(describe_mismatch(own, came, block=True))}"
             )
 
 

@@ -127,6 +127,16 @@ class NDArray(Arithmetic, InPlace, Leaving):
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (self._tensor.detach(), self._ctx)
 
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        """Become the array that MXNet's pickles describe: ``{'handle': record}``, the bytes of a file without names.
+
+        A sparse one becomes dense.
+        """
+        from .files import from_handle  # files needs this class
+
+        made = from_handle(state)
+        self.__init__(made._tensor, made._ctx)
+
     # copies and moves
 
     def copy(self) -> NDArray:

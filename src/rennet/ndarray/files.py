@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,10 @@ import torch
 
 from .._collector import paused_collector
 from .._dtypes import BY_NAME, element_type
-from .._formats.array_record import DENSE_LIMIT, Record
+from .._formats.array_record import DENSE_LIMIT, Record, read_record
 from .._formats.byte_source import Readable
 from .._formats.containers import Content, read_arrays, write_arrays
+from .._formats.paths import expect_path
 from ..base import ArgumentError, expect
 from ..context import cpu
 from .array import NDArray
@@ -44,6 +45,17 @@ def from_record(record: Record) -> NDArray | None:
     return NDArray(torch.from_numpy(raw), _CPU)
 
 
+def from_handle(state: Any) -> NDArray:
+    """The array that the state of a pickled one describes."""
+    expect("NDArray.__setstate__: state", state, Mapping, "a dict with the array's record as 'handle'")
+    what = "NDArray.__setstate__: handle"
+    raw = expect(what, state.get("handle"), bytes | bytearray | memoryview, "the bytes of one array's record")
+    made = from_record(read_record(raw))
+    if made is None:
+        raise ArgumentError(f"{what}: expected an array, got a record that holds none")
+    return made
+
+
 def save(
     fname: str | os.PathLike[str],
     data: NDArray | Sequence[NDArray] | Mapping[str, NDArray],
@@ -64,11 +76,20 @@ def save(
     checksum : bool
         Whether to write a checksum to ``NAME.sha256`` beside it, which `load` verifies. One that is there already is
         renewed in any case.
+
+    Raises
+    ------
+    ArgumentError
+        `fname` is no path, an array is none, or the container cannot hold it or its name.
     """
+    expect_path("save: fname", fname)
     if isinstance(data, NDArray):
         data = [data]
+    expect("save: data", data, Iterable, "an NDArray, or a list or dict of them")
     names = list(data) if isinstance(data, Mapping) else []
     arrays = list(data.values()) if isinstance(data, Mapping) else list(data)
+    for name in names:
+        expect("save: names", name, str, "text", "the keys of the dict are the names of its arrays")
     for place, array in enumerate(arrays):
         if not isinstance(array, NDArray):
             label = names[place] if names else place

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._formats.array_record import read_record
+from .._formats.array_record import DENSE_LIMIT, read_record
 from .._formats.pickled import Made, Named, read_pickle
 from ..base import FormatError, NotSupportedError
 from ..ndarray import NDArray
@@ -66,7 +66,7 @@ def read_mxnet_states(raw: bytes, source: str = "optimizer states") -> ForeignSt
     NotSupportedError
         It holds something else than arrays, plain values, and MXNet's optimizers and schedulers. Names it.
     """
-    reader = _Reader(source)
+    reader = _Reader(source, len(raw))
     content = read_pickle(raw, source)
     optimizer = None
     if type(content) is tuple and len(content) == 2:
@@ -85,8 +85,9 @@ def read_mxnet_states(raw: bytes, source: str = "optimizer states") -> ForeignSt
 class _Reader:
     """Builds what it knows from what a pickle says."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, size: int) -> None:
         self._source = source
+        self._room = size + DENSE_LIMIT
         self._left = _MOST_VALUES
         self._arrays: dict[int, Any] = {}
 
@@ -131,15 +132,21 @@ class _Reader:
             raise self.error(where, "an array by its handle", f"{made.kind} of something else")
         if state["handle"] is None:
             return None
-        return from_record(read_record(self._bytes(state["handle"], where)))
+        raw = self._bytes(state["handle"], where)
+        record = read_record(raw, dense_limit=max(self._room - len(raw), 0))
+        # the same bytes may be said to be many arrays
+        self._room -= 0 if record.array is None else record.array.nbytes
+        if self._room < 0:
+            raise self.error(where, f"arrays of at most {DENSE_LIMIT} bytes beyond those in the file", "more")
+        return from_record(record)
 
     def _bytes(self, given: Any, where: str) -> bytes:
+        while self._wraps(given):
+            given = given.args[0]
         if isinstance(given, bytes | bytearray):
             return bytes(given)
         if isinstance(given, Made) and given.state is None:
             key = (given.kind.module, given.kind.name)
-            if key in _BYTES and len(given.args) == 1:
-                return self._bytes(given.args[0], where)
             if key in _BYTES and not given.args:
                 return b""
             if (key in _BYTES or key == _TEXT_OF_BYTES) and len(given.args) == 2:
@@ -152,6 +159,15 @@ class _Reader:
         if isinstance(given, str):  # a Python 2 of long ago
             return given.encode("latin-1", "replace")
         raise self.error(where, "bytes", str(given.kind) if isinstance(given, Made) else type(given).__name__)
+
+    def _wraps(self, given: Any) -> bool:
+        """Whether it is a bytearray of what stands within it; there may be any number, each in the next."""
+        return (
+            isinstance(given, Made)
+            and given.state is None
+            and (given.kind.module, given.kind.name) in _BYTES
+            and len(given.args) == 1
+        )
 
     def _scalar(self, made: Made, where: str) -> Any:
         """A number of NumPy's: ``scalar(dtype('f8', ...), bytes)``."""
@@ -177,6 +193,8 @@ class _Reader:
             raise self.error(where, f"the attributes of {kind}", type(made.state).__name__)
         state = dict(made.state)
         scheduler = state.pop("lr_scheduler", None)
+        if scheduler is not None and module == _SCHEDULERS:
+            raise self.error(where, "a scheduler without another one", f"{kind} with one")
         for name in _OWN_WAY & state.keys():
             del state[name]
         numbers = {str(name): self.value(value, f"{where}, {name}") for name, value in state.items()}

@@ -127,7 +127,7 @@ def load_states(optimizer: Optimizer, raw: bytes) -> dict[Any, Any]:
         if header["scheduler"] is not None:
             kind, numbers = header["scheduler"]
             restored.append((_scheduler(optimizer, kind), _restored(optimizer.lr_scheduler, numbers)))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         if isinstance(error, FormatError):
             raise
         raise _error("header", f"the structure of {_FORMAT!r}", f"{type(error).__name__}: {error}") from error
@@ -164,7 +164,7 @@ def _header(record: Record | None, form: str) -> dict[str, Any]:
         raise _error("names", f"an array of bytes called {_HEADER!r}", "none", "This is no file of optimizer states.")
     try:
         header = json.loads(record.array.tobytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _error(_HEADER, "JSON", str(error)) from error
     if not isinstance(header, dict) or header.get("format") != form:
         raise _error(_HEADER, f"format {form!r}", repr(header)[:80])

@@ -11,6 +11,7 @@ from ..model import load_checkpoint, save_checkpoint
 from ..ndarray import NDArray
 from ..symbol import Symbol, Variable
 from .cell import BaseRNNCell
+from .other_form import gates_apart
 
 Cells = BaseRNNCell | Sequence[BaseRNNCell]
 
@@ -53,9 +54,17 @@ def save_rnn_checkpoint(
 def load_rnn_checkpoint(
     cells: Cells, prefix: str, epoch: int, dense: bool = False
 ) -> tuple[Symbol, dict[str, NDArray], dict[str, NDArray]]:
-    """Load what `save_rnn_checkpoint` saved and pack the weights for `cells`, fused or not.
+    """Load a checkpoint and bring its weights to the form that `cells` need, fused or not.
 
-    `dense` as for `rennet.model.load_checkpoint`.
+    The file may hold the gates apart, as `save_rnn_checkpoint` writes them, or be of `Module.save_checkpoint`: with a
+    matrix for all gates, or the vector of a fused cell of the same prefix and size.
+
+    Parameters
+    ----------
+    cells : BaseRNNCell or list
+        Every cell of the network whose weights are to be brought to its form.
+    prefix, epoch, dense
+        As for `rennet.model.load_checkpoint`.
 
     Returns
     -------
@@ -63,7 +72,7 @@ def load_rnn_checkpoint(
     """
     symbol, arg_params, aux_params = load_checkpoint(prefix, epoch, dense)
     for cell in _all(cells):
-        arg_params = cell.pack_weights(arg_params)
+        arg_params = cell.pack_weights(gates_apart(cell, arg_params))
     return symbol, arg_params, aux_params
 
 

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 
 from .. import _graph
 from .._formats.atomic import write_atomic
-from .._formats.checksum import read_verified
+from .._formats.byte_source import Readable, open_source
 from .._formats.graph_record import CURRENT_VERSION, VARIABLE, Entry, GraphRecord, NodeRecord
+from .._formats.json_text import MAX_TEXT
 from .._formats.symbol_json import parse_graph, render_graph
 from .._formats.upgrade import upgrade_graph
 from .._ops.control_flow import ControlFlow
@@ -38,6 +39,7 @@ def to_record(symbol: Symbol) -> GraphRecord:
                 for (child, index), version in zip(node.inputs, node.versions, strict=True)
             ],
             subgraphs=list(node.subgraphs),
+            control_deps=[numbers[id(each)] for each in node.control_deps],
             num_outputs=node.num_outputs + (node.op.count_hidden(node.parsed) if node.op else 0),
         )
         for node in order
@@ -147,6 +149,7 @@ def _from_current(graph: GraphRecord, source: str) -> Symbol:
             raise FormatError(source, where, "inputs", f"{expected} for {record.op}", str(len(node.inputs)))
         node.subgraphs, node.from_file = tuple(record.subgraphs), True
         node.versions = [each.version for each in record.inputs]
+        node.control_deps = tuple(nodes[number] for number in record.control_deps)
         nodes.append(node)
         counts.append(node.num_outputs)
         left -= counts[-1]
@@ -155,20 +158,36 @@ def _from_current(graph: GraphRecord, source: str) -> Symbol:
     return Symbol([entry(head, "heads") for head in graph.heads], [head.version for head in graph.heads])
 
 
-def load_json(json_str: str) -> Symbol:
-    """The graph in a JSON text."""
+def load_json(json_str: str, strict: bool = True) -> Symbol:
+    """The graph in a JSON text; `strict` as for `load`."""
     expect("load_json: json_str", json_str, (str, bytes), "the text of a -symbol.json file", "load(fname) reads a file")
-    return _read(json_str, "<string>")
+    return _read(json_str, "<string>", strict)
 
 
 fromjson = load_json
 
 
-def load(fname: str | os.PathLike[str]) -> Symbol:
-    """The graph in a ``-symbol.json`` file of any MXNet version."""
-    return _read(read_verified(fname), str(fname))
+def load(fname: Readable, strict: bool = True) -> Symbol:
+    """The graph in a ``-symbol.json`` file of any MXNet version.
+
+    Parameters
+    ----------
+    fname : path, bytes or binary stream
+        A stream is read from where it stands to its end.
+    strict : bool
+        Whether double keys, text after the end and wrong ``node_row_ptr`` are errors (default) or warnings.
+
+    Raises
+    ------
+    FormatError
+        The content is no graph, or one of operators that rennet has not.
+    """
+    with open_source(fname, strict) as opened:
+        if opened.left > MAX_TEXT:
+            raise opened.error("JSON text", f"at most {MAX_TEXT} bytes", str(opened.left))
+        return _read(opened.take(opened.left, "JSON text"), opened.name, strict)
 
 
-def _read(text: str | bytes, source: str) -> Symbol:
+def _read(text: str | bytes, source: str, strict: bool) -> Symbol:
     with _graph.uncollected():
-        return from_record(parse_graph(text, source), source)
+        return from_record(parse_graph(text, source, strict=strict), source)

@@ -156,6 +156,14 @@ class Symbol(Arithmetic):
 
         return load_json, (self.tojson(remove_amp_cast=False),)
 
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        """Become the graph that MXNet's pickles describe: ``{'handle': JSON text}``."""
+        from .files import load_json  # files needs this class
+
+        expect("Symbol.__setstate__: state", state, Mapping, "a dict with the graph's JSON text as 'handle'")
+        made = load_json(expect("Symbol.__setstate__: handle", state.get("handle"), str | bytes, "JSON text"))
+        self.__init__(made._outputs, made._versions)
+
     def __call__(self, *args: Symbol, name: str | None = None, **kwargs: Symbol) -> Symbol:
         """A copy of this graph with some of its variables replaced by other symbols, given in order or by name."""
         variables = [node for node in self._nodes if node.op is None]
@@ -179,7 +187,8 @@ class Symbol(Arithmetic):
 
         for node in self._nodes:
             if node not in replaced:
-                new[id(node)] = node.copied([entry(e) for e in node.inputs])
+                copied = new[id(node)] = node.copied([entry(e) for e in node.inputs])
+                copied.control_deps = tuple(entry((each, 0))[0] for each in node.control_deps)
         result = Symbol([entry(e) for e in self._outputs], self._versions)
         if replaced:
             for node in new.values():
