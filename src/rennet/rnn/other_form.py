@@ -11,6 +11,7 @@ from ..ndarray import NDArray
 from .basic_cells import GRUCell, LSTMCell, RNNCell
 from .cell import BaseRNNCell
 from .fused_cell import FusedRNNCell
+from .modifier_cells import ModifierCell
 from .weights import Weights
 
 __all__ = ["gates_apart"]
@@ -48,7 +49,7 @@ def _innermost(cell: BaseRNNCell) -> Iterator[BaseRNNCell]:
     while waiting:
         each = waiting.pop()
         inner = [*getattr(each, "_cells", ())]
-        if hasattr(each, "base_cell"):
+        if isinstance(each, ModifierCell):
             inner.append(each.base_cell)
         waiting.extend(reversed(inner))
         if not inner:

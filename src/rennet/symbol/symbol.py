@@ -161,7 +161,8 @@ class Symbol(Arithmetic):
         from .files import load_json  # files needs this class
 
         expect("Symbol.__setstate__: state", state, Mapping, "a dict with the graph's JSON text as 'handle'")
-        made = load_json(expect("Symbol.__setstate__: handle", state.get("handle"), str | bytes, "JSON text"))
+        text: Any = state.get("handle")
+        made = load_json(expect("Symbol.__setstate__: handle", text, str | bytes, "JSON text"))
         self.__init__(made._outputs, made._versions)
 
     def __call__(self, *args: Symbol, name: str | None = None, **kwargs: Symbol) -> Symbol:
