@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ._ops.registry import Operator
@@ -147,15 +145,3 @@ def auxiliary(nodes: Iterable[Node]) -> set[int]:
         if has_states:
             found.update(id(child) for child, _ in node.states if child.op is None)
     return found
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """A scope in which many objects are made that nearly all stay: no use looking through them for garbage."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ._graph import Node, auxiliary, uncollected
+from ._collector import paused_collector
+from ._graph import Node, auxiliary
 from ._ops.inference import complete, to_public
 from ._passes import Recurrence
 from ._state import flags
@@ -357,7 +358,7 @@ def bind(symbol: Symbol, ctx: Context, args: Any, args_grad: Any, grad_req: Any,
     grads = _arrays("args_grad", args_grad, names, required=False)
     requests = _requests(grad_req, names)
     requests = {name: request if grads[name] is not None else "null" for name, request in requests.items()}
-    with uncollected():
+    with paused_collector():
         shapes = _shapes_from(symbol, arguments, auxiliaries)
         return Executor(symbol, ctx, arguments, grads, requests, auxiliaries, shapes)
 
@@ -421,7 +422,7 @@ def simple_bind(
     shared: Container[str] = (),
 ) -> Executor:
     """See `Symbol.simple_bind`. Arrays whose name is in `shared` are taken from, or put into, `pool`."""
-    with uncollected():
+    with paused_collector():
         return _simple_bind(symbol, ctx, grad_req, type_dict, given, Pool() if pool is None else pool, shared)
 
 

@@ -309,8 +309,6 @@ def _call(
 
 # as if the gradient of the data were wanted, which needs the most room
 _ANY = (torch.zeros(1),)
-
-
 _BYTES = torch.empty(0, dtype=torch.uint8)
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .._reused import reused
-from .loss import counts, cross_entropy_scale, save_with_label, saved_with_label, softmax_output
+from .loss import add_at_labels, counts, cross_entropy_scale, save_with_label, saved_with_label, softmax_output
 from .nn import fully_connected
 from .registry import operator
 
@@ -47,10 +47,7 @@ class _DenseSoftmax(torch.autograd.Function):
             gradient.copy_(probabilities)
         else:
             torch.index_select(probabilities, 0, rows, out=gradient)
-        index, classes = label.unsqueeze(1), weight.shape[0]
-        # a label that is no class is the label of none
-        known = ((index >= 0) & (index < classes)).to(gradient.dtype)
-        gradient.scatter_add_(1, index.clamp(0, classes - 1), known.neg_())
+        add_at_labels(gradient, label, 1, -1.0)
         if not (isinstance(scale, float) and scale == 1.0):
             gradient.mul_(scale)
         wants_data, wants_weight, wants_bias = ctx.needs_input_grad[:3]

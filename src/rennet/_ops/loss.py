@@ -56,17 +56,21 @@ def _cross_entropy_gradient(probabilities: Tensor, label: Tensor, axis: int, opt
     # the label's shape without the class axis: it may also come flat
     positions = [size for i, size in enumerate(probabilities.shape) if i != axis % probabilities.dim()]
     label = label.reshape(positions).long()
-    index = label.unsqueeze(axis)
-    # a label that is no class is the label of none
-    known = ((index >= 0) & (index < classes)).to(probabilities.dtype)
     others = options["smooth_alpha"] / max(1, classes - 1)
     gradient = probabilities - others
-    gradient.scatter_add_(axis, index.clamp(0, classes - 1), known * (others + options["smooth_alpha"] - 1))
+    add_at_labels(gradient, label, axis, others + options["smooth_alpha"] - 1)
     counted = counts(label, options)
     if options["use_ignore"]:
         gradient.mul_(counted.unsqueeze(axis).to(gradient.dtype))
     scale = cross_entropy_scale(label, counted, gradient.dtype, options)
     return gradient if isinstance(scale, float) and scale == 1.0 else gradient.mul_(scale)
+
+
+def add_at_labels(gradient: Tensor, label: Tensor, axis: int, amount: float) -> None:
+    """Add to what is each label's own along the axis of classes; a label that is no class is the label of none."""
+    index, classes = label.unsqueeze(axis), gradient.shape[axis]
+    known = ((index >= 0) & (index < classes)).to(gradient.dtype)
+    gradient.scatter_add_(axis, index.clamp(0, classes - 1), known.mul_(amount))
 
 
 def counts(label: Tensor, options: Mapping[str, Any]) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 from .. import symbol
 from .._cells.gated import activate
 from .._cells.sequences import as_steps, in_form
-from .._graph import uncollected
+from .._collector import paused_collector
 from ..base import ArgumentError, NotSupportedError, ShapeError, expect, expect_call
 from ..ndarray import NDArray, concatenate
 from ..symbol import Symbol
@@ -256,7 +256,7 @@ class BaseRNNCell:
         steps = as_steps(symbol, length, inputs, layout)
         states = self.begin_state() if begin_state is None else begin_state
         outputs = []
-        with uncollected():
+        with paused_collector():
             for step in steps:
                 output, states = self(step, states)
                 outputs.append(output)

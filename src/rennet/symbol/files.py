@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 
 from .. import _graph
+from .._collector import paused_collector
 from .._formats.atomic import write_atomic
 from .._formats.byte_source import Readable, open_source
 from .._formats.graph_record import CURRENT_VERSION, VARIABLE, Entry, GraphRecord, NodeRecord
@@ -53,7 +54,7 @@ def to_record(symbol: Symbol) -> GraphRecord:
 
 def to_json(symbol: Symbol) -> str:
     """The graph as MXNet 1.9.1 writes it."""
-    with _graph.uncollected():
+    with paused_collector():
         return render_graph(to_record(symbol))
 
 
@@ -189,5 +190,5 @@ def load(fname: Readable, strict: bool = True) -> Symbol:
 
 
 def _read(text: str | bytes, source: str, strict: bool) -> Symbol:
-    with _graph.uncollected():
+    with paused_collector():
         return from_record(parse_graph(text, source, strict=strict), source)

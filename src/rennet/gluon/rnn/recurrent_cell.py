@@ -10,8 +10,8 @@ from ... import ndarray, symbol
 from ..._cells.gated import activate
 from ..._cells.lengths import as_lengths, last_states, masked
 from ..._cells.sequences import as_steps, expect_steps, in_form, is_merged, time_axis
+from ..._collector import paused_collector
 from ..._dtypes import element_type
-from ..._graph import uncollected
 from ...base import ArgumentError, NotSupportedError, expect_call, expect_whole
 from ...ndarray import NDArray
 from ...symbol import Symbol
@@ -158,7 +158,7 @@ class RecurrentCell(Block):
         steps = as_steps(F, length, inputs, layout)
         history = [states]
         outputs = []
-        with uncollected() if F is symbol else nullcontext():
+        with paused_collector() if F is symbol else nullcontext():
             for step in steps:
                 output, states = self(step, states)
                 outputs.append(output)
